@@ -1,0 +1,78 @@
+"""The admin site's look, and its menu in the words of the domain."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _may_see(app: str, model: str) -> Callable[[HttpRequest], bool]:
+    def allowed(request: HttpRequest) -> bool:
+        names = (f"{app}.view_{model}", f"{app}.change_{model}")
+        return any(request.user.has_perm(name) for name in names)
+
+    return allowed
+
+
+def _item(title: Any, icon: str, name: str) -> dict[str, Any]:
+    """A link to a model's list, for whoever may see that list."""
+    app, model = name.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "permission": _may_see(app, model),
+    }
+
+
+MENU = [
+    {
+        "title": _("Orders"),
+        "items": [
+            _item(_("Purchases"), "shopping_bag", "rewards.purchase"),
+            _item(_("Events"), "inbox", "ingestion.inboundevent"),
+            _item(_("Network accounts"), "hub", "rewards.networkaccount"),
+        ],
+    },
+    {
+        "title": _("Members"),
+        "items": [
+            _item(_("Members"), "group", "rewards.member"),
+            _item(_("Accounts"), "account_balance_wallet", "rewards.account"),
+            _item(_("Transfers"), "sync_alt", "rewards.transfer"),
+        ],
+    },
+    {
+        "title": _("Program"),
+        "items": [
+            _item(_("Rules"), "rule", "rewards.rule"),
+            _item(_("Units"), "toll", "rewards.unit"),
+            _item(_("Editions"), "menu_book", "rewards.edition"),
+            _item(_("Time zone"), "schedule", "rewards.program"),
+        ],
+    },
+    {
+        "title": _("Stores"),
+        "items": [_item(_("Merchants"), "storefront", "merchants.merchant")],
+    },
+    {
+        "title": _("Access"),
+        "items": [
+            _item(_("API keys"), "key", "rewards.apikey"),
+            _item(_("Staff and logins"), "badge", "auth.user"),
+            _item(_("Groups"), "groups", "auth.group"),
+        ],
+    },
+]
+
+UNFOLD = {
+    "SITE_TITLE": _("Loyalty"),
+    "SITE_HEADER": _("Loyalty"),
+    "SITE_SYMBOL": "loyalty",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": False, "navigation": MENU},
+}

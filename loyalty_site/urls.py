@@ -1,0 +1,26 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.templatetags.static import static
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from loyalty_site.health import healthz, readyz
+
+favicon = RedirectView.as_view(url=static("loyalty_site/icon.svg"))
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("rewards.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema"),
+        name="api-docs",
+    ),
+    path("favicon.ico", favicon),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("", include("rewards.pages.urls")),
+]

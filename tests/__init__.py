@@ -1,0 +1,1 @@
+"""The suite, which runs on SQLite and on PostgreSQL: `make test`."""

@@ -1,0 +1,1 @@
+"""Tests of settings, start-up and what runs the server."""
