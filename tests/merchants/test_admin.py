@@ -1,0 +1,109 @@
+"""Merchants in admin: found, edited, listed, and kept while anything points at them."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from merchants.models import Click, Merchant
+from tests.builders import NOW, publish_program, report, settle_reports
+from tests.staff import client_of, count_queries, make_staff, make_superuser, text_of
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/merchants/merchant/"
+
+
+@pytest.fixture
+def root() -> Client:
+    return client_of(make_superuser())
+
+
+def make_merchant(name: str = "Lumen & Oak", **changes: object) -> Merchant:
+    changes.setdefault("external_id", f"org-{name[:5].lower()}")
+    return Merchant.objects.create(name=name, **changes)
+
+
+def page_of(merchant: Merchant, page: str = "change") -> str:
+    return reverse(f"admin:merchants_merchant_{page}", args=[merchant.pk])
+
+
+def test_merchants_are_searched_and_filtered(root: Client) -> None:
+    make_merchant("Lumen & Oak", listed=True)
+    make_merchant("Fern & Field")
+    for given, expected in (
+        ({"q": "lumen"}, 1),
+        ({"q": "org-fern"}, 1),
+        ({"listed__exact": "1"}, 1),
+        ({}, 2),
+    ):
+        assert len(root.get(LIST, given).context["cl"].result_list) == expected
+
+
+def test_a_nameless_merchant_goes_by_its_id(root: Client) -> None:
+    make_merchant("", external_id="org-met-in-an-order")
+    assert "org-met-in-an-order" in text_of(root.get(LIST))
+
+
+def test_a_merchant_is_named_and_listed(root: Client) -> None:
+    merchant = make_merchant("", external_id="org-1")
+    given = {"name": "Lumen & Oak", "slug": "", "homepage_url": "", "listed": "on"}
+    root.post(page_of(merchant), given)
+    merchant.refresh_from_db()
+    assert (merchant.name, merchant.slug) == ("Lumen & Oak", "lumen-oak")
+    assert merchant.listed
+
+
+def test_what_orders_find_it_by_stays(root: Client) -> None:
+    merchant = make_merchant()
+    given = {"name": "Other", "external_id": "org-stolen", "network": "elsewhere"}
+    root.post(page_of(merchant), given)
+    merchant.refresh_from_db()
+    assert (merchant.network, merchant.external_id) == ("button", "org-lumen")
+
+
+def test_a_taken_slug_is_refused(root: Client) -> None:
+    make_merchant("Fern", slug="taken")
+    merchant = make_merchant()
+    page = root.post(page_of(merchant), {"name": "Lumen & Oak", "slug": "taken"})
+    assert page.status_code == 200
+    merchant.refresh_from_db()
+    assert merchant.slug == "lumen-oak"
+
+
+def test_a_merchant_with_orders_or_clicks_is_not_deleted(root: Client) -> None:
+    publish_program()
+    settle_reports(report())
+    clicked = make_merchant("Clicked")
+    Click.objects.create(
+        reference="c-1", customer_id="alice", merchant=clicked, clicked_at=NOW
+    )
+    for merchant in Merchant.objects.all():
+        assert page_of(merchant, "delete") not in text_of(root.get(page_of(merchant)))
+        answer = root.post(page_of(merchant, "delete"), {"post": "yes"})
+        assert answer.status_code == 403
+    assert Merchant.objects.count() == 2
+
+
+def test_an_unused_merchant_is_deleted(root: Client) -> None:
+    merchant = make_merchant()
+    root.post(page_of(merchant, "delete"), {"post": "yes"})
+    assert not Merchant.objects.exists()
+
+
+def test_who_may_only_view_changes_nothing() -> None:
+    merchant = make_merchant()
+    clerk = client_of(make_staff("merchants.view_merchant"))
+    assert clerk.get(page_of(merchant)).status_code == 200
+    for page, given in (("change", {"name": "Mine"}), ("delete", {"post": "yes"})):
+        assert clerk.post(page_of(merchant, page), given).status_code == 403
+    merchant.refresh_from_db()
+    assert merchant.name == "Lumen & Oak"
+
+
+def test_a_longer_list_asks_no_more_queries(root: Client) -> None:
+    for n in range(10):
+        make_merchant(f"{n}", external_id=f"org-{n}")
+    count_queries(root, LIST)
+    few = count_queries(root, LIST)
+    for n in range(10, 60):
+        make_merchant(f"{n}", external_id=f"org-{n}")
+    assert count_queries(root, LIST) == few
