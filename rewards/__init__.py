@@ -1,0 +1,1 @@
+"""What members earned, hold and spent: purchases, the program, the ledger."""

@@ -1,0 +1,109 @@
+"""Rows that nobody can change or delete, enforced by the database itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# Table, and the columns that may still change (erasure reaches the customer id; an
+# edition can be withdrawn before it holds).
+TABLES: dict[str, tuple[str, ...]] = {
+    "rewards_transfer": (),
+    "rewards_award": (),
+    "rewards_settlement": (),
+    "rewards_decision": (),
+    "rewards_report": ("customer_id",),
+    "rewards_edition": ("withdrawn_at",),
+}
+
+_POSTGRESQL_FUNCTION = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+
+
+def install(app_config: AppConfig, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
+    """Put the triggers on every append-only table, after each migrate."""
+    connection = connections[using]
+    existing = set(connection.introspection.table_names())
+    tables = [table for table in TABLES if table in existing]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_POSTGRESQL_FUNCTION)
+        for table in tables:
+            for statement in _drops(connection, table) + _triggers(connection, table):
+                cursor.execute(statement)
+
+
+@contextmanager
+def lifted(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Take the triggers off for a test's flush of the database, and nothing else."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for statement in _drops(connection, table):
+                cursor.execute(statement)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            for table in TABLES:
+                for statement in _triggers(connection, table):
+                    cursor.execute(statement)
+
+
+def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """Tables whose triggers are not there."""
+    connection = connections[using]
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    if connection.vendor == "postgresql":
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        found = {name for (name,) in cursor.fetchall()}
+    return [
+        table for table in TABLES if not {f"{table}_update", f"{table}_delete"} <= found
+    ]
+
+
+def _drops(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    on = f" ON {table}" if connection.vendor == "postgresql" else ""
+    events = ("update", "delete", "truncate") if on else ("update", "delete")
+    return [f"DROP TRIGGER IF EXISTS {table}_{event}{on}" for event in events]
+
+
+def _triggers(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    if connection.vendor == "postgresql":
+        call = "EXECUTE FUNCTION refuse_change()"
+        row = f"FOR EACH ROW {call}"
+        truncate = f"FOR EACH STATEMENT {call}"
+    else:
+        row = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        truncate = ""
+    statements = [
+        f"CREATE TRIGGER {table}_update BEFORE UPDATE{_of(connection, table)}"
+        f" ON {table} {row}",
+        f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {row}",
+    ]
+    if truncate:
+        statements.append(
+            f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} {truncate}"
+        )
+    return statements
+
+
+def _of(connection: BaseDatabaseWrapper, table: str) -> str:
+    """`` OF`` the columns that may not change, where some may."""
+    changeable = TABLES[table]
+    if not changeable:
+        return ""
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, table)
+    kept = [column.name for column in columns if column.name not in changeable]
+    return f" OF {', '.join(kept)}"

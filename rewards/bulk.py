@@ -1,0 +1,159 @@
+"""Set-based SQL on both databases: many rows a statement, no model instances.
+
+The ORM's bulk writes cost several times the SQL itself, and settlement writes seven
+tables for every order. Rows are tuples in the order of ``columns`` (attribute names,
+``member_id`` for a foreign key); JSON is given as text already.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+def reserve_ids(model: type[Model], count: int) -> list[int]:
+    """``count`` fresh primary keys, rising, that no other transaction will get."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if _postgresql():
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id'))"
+                " FROM generate_series(1, %s)",
+                [f'"{table}"', count],
+            )
+            return [id for (id,) in cursor.fetchall()]
+        # The IMMEDIATE transaction holds every other writer off until the insert.
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        last = (cursor.fetchone() or (0,))[0]
+        return list(range(last + 1, last + 1 + count))
+
+
+def insert(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
+    """Insert rows that are known to be new."""
+    if not rows:
+        return
+    fields = _fields(model, columns)
+    if not _postgresql():
+        return _insert_each(model, fields, rows, suffix="")
+    statement = f"COPY {_table(model)} ({_names(fields)}) FROM STDIN"
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,  # what copy raises is the driver's own
+        cursor.copy(statement) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def insert_missing(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
+    """Insert the rows that no unique constraint refuses, and skip the others.
+
+    Give them sorted by that key: two workers that insert the same keys in different
+    orders would wait for each other for ever.
+    """
+    if not rows:
+        return
+    fields = _fields(model, columns)
+    if not _postgresql():
+        return _insert_each(model, fields, rows, suffix=" ON CONFLICT DO NOTHING")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {_table(model)} ({_names(fields)})"
+            f" SELECT * FROM unnest({_arrays(fields)}) ON CONFLICT DO NOTHING",
+            _columns_of(rows),
+        )
+
+
+def update(
+    model: type[Model], columns: Sequence[str], rows: Rows, *, keys: int = 1
+) -> int:
+    """Update rows by their first ``keys`` columns; the number of rows updated."""
+    return _update(model, columns, rows, keys, "{0} = new.{0}", "{0} = %s")
+
+
+def increase(model: type[Model], column: str, rows: Rows) -> int:
+    """Add to one column; rows are (id, amount, positive or negative)."""
+    return _update(
+        model, ["id", column], rows, 1, "{0} = old.{0} + new.{0}", "{0} = {0} + %s"
+    )
+
+
+def _update(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Rows,
+    keys: int,
+    many: str,
+    each: str,
+) -> int:
+    if not rows:
+        return 0
+    fields = _fields(model, columns)
+    found, changed = fields[:keys], fields[keys:]
+    with connection.cursor() as cursor:
+        if _postgresql():
+            cursor.execute(
+                f"UPDATE {_table(model)} AS old"
+                f" SET {', '.join(many.format(_name(f)) for f in changed)}"
+                f" FROM unnest({_arrays(fields)}) AS new({_names(fields)}) WHERE "
+                + " AND ".join(f"old.{_name(f)} = new.{_name(f)}" for f in found),
+                _columns_of(rows),
+            )
+        else:
+            cursor.executemany(
+                f"UPDATE {_table(model)}"
+                f" SET {', '.join(each.format(_name(f)) for f in changed)} WHERE "
+                + " AND ".join(f"{_name(f)} = %s" for f in found),
+                [_adapted((*row[keys:], *row[:keys])) for row in rows],
+            )
+        return cursor.rowcount
+
+
+def _insert_each(
+    model: type[Model], fields: Sequence[Field], rows: Rows, *, suffix: str
+) -> None:
+    marks = ", ".join(["%s"] * len(fields))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {_table(model)} ({_names(fields)}) VALUES ({marks}){suffix}",
+            [_adapted(row) for row in rows],
+        )
+
+
+def _adapted(row: Iterable[Any]) -> tuple[Any, ...]:
+    adapt = connection.ops.adapt_datetimefield_value
+    return tuple(adapt(v) if isinstance(v, datetime) else v for v in row)
+
+
+def _columns_of(rows: Rows) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _fields(model: type[Model], columns: Sequence[str]) -> list[Field]:
+    by_attribute = {f.attname: f for f in model._meta.concrete_fields}
+    return [by_attribute[name] for name in columns]
+
+
+def _arrays(fields: Sequence[Field]) -> str:
+    return ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+
+
+def _names(fields: Sequence[Field]) -> str:
+    return ", ".join(_name(field) for field in fields)
+
+
+def _name(field: Field) -> str:
+    assert field.column is not None  # only many-to-many fields have none
+    return connection.ops.quote_name(field.column)
+
+
+def _table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _postgresql() -> bool:
+    return connection.vendor == "postgresql"

@@ -1,0 +1,47 @@
+"""Members: the host application's users, known by its customer id."""
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+CUSTOMER_ID = r"^[!-.0-~]{1,255}\Z"  # printable ASCII without space or slash
+
+valid_customer_id = RegexValidator(
+    CUSTOMER_ID,
+    _("A customer id has 1 to 255 printable ASCII characters, no space and no slash."),
+)
+
+
+class Member(models.Model):
+    """One person who earns. The customer id is opaque: only the host app reads it."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+
+    customer_id = models.CharField(
+        _("customer id"), max_length=255, unique=True, validators=[valid_customer_id]
+    )
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status, default=Status.ACTIVE
+    )
+    email = models.EmailField(_("e-mail"), blank=True, db_index=True)
+    locale = models.CharField(_("language"), max_length=16, blank=True)
+    segments = models.JSONField(_("segments"), default=list, blank=True)
+    joined_at = models.DateTimeField(_("joined"))
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("sign-in"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="member",
+    )
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.customer_id
