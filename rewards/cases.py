@@ -1,0 +1,213 @@
+"""One locked purchase in a batch: how it stood, what is new, how it stands now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from json import dumps
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from rewards.history import History
+from rewards.models import NetworkAccount
+from rewards.reports import DECLINED, VALIDATED, Arrival, Outcome, PurchaseReport
+from rewards.standing import Standing, advance, flags
+
+if TYPE_CHECKING:
+    from rewards.parties import Parties
+
+ROW = (
+    "id",
+    "order_key",
+    "status",
+    "category",
+    "merchant_id",
+    "member_id",
+    "customer_id",
+    "click_id",
+    "order_number",
+    "order_total",
+    "order_currency",
+    "commission",
+    "currency",
+    "attributed_at",
+    "modified_at",
+    "validated_at",
+    "report_id",
+    "review",
+    "flags",
+)
+"""The columns of a purchase that follow from its standing, in the order of row()."""
+
+
+@dataclass(slots=True)
+class New:
+    """A report that this purchase has not seen, on its way to the database."""
+
+    arrival: Arrival
+    index: int
+    changed: bool
+    id: int = 0
+
+
+@dataclass(slots=True)
+class Case:
+    """One purchase, from the moment it is locked until its settling is written."""
+
+    id: int
+    account: NetworkAccount
+    order_key: str
+    member_before: int | None
+    review_before: str
+    settlement_before: int | None
+    due_before: datetime | None
+    elder: NetworkAccount | None
+    history: History
+    recheck: bool
+    standing: Standing = field(init=False)
+    state_before: PurchaseReport | None = field(init=False)
+    report_ids: dict[bytes, int] = field(init=False)
+    new: list[New] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    settlement_id: int = 0
+    member_id: int | None = None
+    merchant_id: int | None = None
+    click_id: int | None = None
+    customer_id: str = ""
+
+    def __post_init__(self) -> None:
+        standing = self.history.standing()
+        self.standing = standing  # type: ignore[assignment]  # until the first report
+        self.state_before = standing.report if standing else None
+        self.report_ids = {r.digest: id for id, r in self.history.reports.items()}
+
+    @property
+    def report(self) -> PurchaseReport:
+        """The report whose state holds."""
+        return self.standing.report
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it has been settled before."""
+        return self.state_before is None
+
+    @property
+    def touched(self) -> bool:
+        return self.recheck or bool(self.new)
+
+    @property
+    def earns(self) -> bool:
+        """Whether this state may be worth anything to anybody."""
+        report = self.report
+        return (
+            report.status != DECLINED
+            and report.rewarded
+            and self.member_id is not None
+            and self.account.rewarding is not False
+        )
+
+    @property
+    def review(self) -> str:
+        """Why staff must look; while they haven't, nothing moves."""
+        return self.standing.contradiction or self._held()
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the worth is worked out anew: only where something has changed.
+
+        A contradiction freezes what stood before it, so a final state that came in
+        the same batch is still paid, as if the two had come apart.
+        """
+        if (self.review_before and self.review) or self._held():
+            return False
+        return (
+            self.recheck
+            or self.state_before is not self.report
+            or self.member_before != self.member_id
+        )
+
+    def add(self, arrival: Arrival, index: int) -> None:
+        """Fold one more report in, or see that it is known."""
+        report = arrival.report
+        if report.digest in self.report_ids:
+            self.repeated.append(index)
+            return
+        before = self.standing
+        self.standing = advance(before, report)
+        self.report_ids[report.digest] = 0
+        self.new.append(New(arrival, index, self.standing.differs_from(before)))
+
+    def meet(self, parties: "Parties") -> None:
+        """Learn who the customer id, the click and the merchant are."""
+        standing, report = self.standing, self.report
+        click = parties.clicks.get(standing.click_reference)
+        self.click_id = click[0] if click else None
+        self.customer_id = standing.customer_id or (click[1] if click else "")
+        self.member_id = standing.assigned_to or parties.members.get(self.customer_id)
+        self.merchant_id = parties.merchants.get((report.network, report.merchant))
+
+    def number(self, settlement_id: int, report_ids: Iterable[int]) -> None:
+        """Take the numbers that this settling was given."""
+        self.settlement_id = settlement_id
+        for new, id in zip(self.new, report_ids, strict=False):
+            new.id = self.report_ids[new.arrival.report.digest] = id
+
+    def outcomes(self) -> dict[int, Outcome]:
+        """What became of each arrival, by its index in the batch."""
+        known = Outcome("unchanged", "This report is known already.", self.id)
+        return dict.fromkeys(self.repeated, known) | {
+            new.index: self._outcome(new) for new in self.new
+        }
+
+    @property
+    def report_id(self) -> int:
+        return self.report_ids[self.report.digest]
+
+    def row(self) -> tuple[Any, ...]:
+        """The purchase as it now stands, in the order of ROW."""
+        report = self.report
+        return (
+            self.id,
+            report.order_id or self.order_key,
+            report.status,
+            report.category,
+            self.merchant_id,
+            self.member_id,
+            self.customer_id,
+            self.click_id,
+            report.order_number,
+            report.order_total or 0,
+            report.order_currency,
+            report.commission or 0,
+            report.currency,
+            report.attributed_at,
+            report.modified_at,
+            report.validated_at,
+            self.report_id,
+            self.review,
+            dumps(found) if (found := flags(self.standing)) else "[]",
+        )
+
+    def _outcome(self, new: New) -> Outcome:
+        if not new.arrival.report.rewarded:
+            return Outcome("ignored", "App installs are never rewarded.", self.id)
+        if self.review:
+            return Outcome("review", self.review, self.id)
+        if not new.changed:
+            return Outcome("unchanged", "A newer state is known already.", self.id)
+        return Outcome("settled", "", self.id)
+
+    def _held(self) -> str:
+        """Why this purchase waits for staff although nothing contradicts itself."""
+        report = self.report
+        if report is self.standing.accepted or not report.rewarded:
+            return ""
+        if report.status == VALIDATED and report.commission is None:
+            return "Validated without a commission."
+        if self.account.rewarding is not None:
+            return ""
+        if not settings.REWARD_NEW_ACCOUNTS:
+            return f"Nobody has confirmed the account {self.account}."
+        if self.elder:
+            return f"The account {self.elder} has the same order."
+        return ""

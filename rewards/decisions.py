@@ -1,0 +1,106 @@
+"""What staff decide about purchases. Settled by the same path as any report."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Q
+
+from rewards.due import settle_all
+from rewards.models import Decision, Member, NetworkAccount, Purchase, Report
+from rewards.settlement import settle
+
+
+class Refused(Exception):
+    """The decision can't be taken; the message says why."""
+
+
+def assign(
+    purchase: Purchase,
+    *,
+    member: Member | None,
+    reason: str,
+    by: AbstractBaseUser | None,
+    at: datetime,
+) -> Decision:
+    """Give a purchase to a member; None gives it back to what the reports say."""
+    return _decide(
+        purchase, kind=Decision.Kind.ASSIGN, member=member, reason=reason, by=by, at=at
+    )
+
+
+def resolve(
+    purchase: Purchase,
+    *,
+    report: Report,
+    reason: str,
+    by: AbstractBaseUser | None,
+    at: datetime,
+) -> Decision:
+    """End a review: this report of the purchase is the one that holds."""
+    if report.purchase_id != purchase.pk:
+        raise Refused("That report is about another purchase.")
+    return _decide(
+        purchase, kind=Decision.Kind.RESOLVE, report=report, reason=reason, by=by, at=at
+    )
+
+
+def decide_account(
+    account: NetworkAccount,
+    *,
+    rewarding: bool,
+    reason: str,
+    by: AbstractBaseUser | None,
+    at: datetime,
+) -> int:
+    """Say whether an account rewards members; how many purchases that settled.
+
+    The same orders in other accounts are settled too: they may have waited for this.
+    """
+    kind = Decision.Kind.CONFIRM_ACCOUNT if rewarding else Decision.Kind.EXCLUDE_ACCOUNT
+    with transaction.atomic():
+        NetworkAccount.objects.filter(pk=account.pk).update(rewarding=rewarding)
+        account.rewarding = rewarding
+        decision = Decision.objects.create(
+            kind=kind,
+            account=account,
+            reason=_said(reason),
+            decided_by=by,  # type: ignore[misc]
+            decided_at=at,
+        )
+    own = Purchase.objects.filter(account=account)
+    same = Purchase.objects.filter(~Q(review=""), order_key__in=own.values("order_key"))
+    return settle_all(own, decision=decision, at=at) + settle_all(
+        same.exclude(account=account), decision=decision, at=at
+    )
+
+
+def _decide(
+    purchase: Purchase,
+    *,
+    kind: Decision.Kind,
+    reason: str,
+    by: AbstractBaseUser | None,
+    at: datetime,
+    member: Member | None = None,
+    report: Report | None = None,
+) -> Decision:
+    with transaction.atomic():
+        decision = Decision.objects.create(
+            kind=kind,
+            purchase=purchase,
+            member=member,
+            report=report,
+            reason=_said(reason),
+            decided_by=by,  # type: ignore[misc]
+            decided_at=at,
+        )
+        settle(purchases=[purchase.pk], decision=decision, at=at)
+    purchase.refresh_from_db()
+    return decision
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise Refused("Say why: the reason stays with the purchase.")
+    return reason.strip()

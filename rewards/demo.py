@@ -1,0 +1,275 @@
+"""A small made-up world to try the server in: a program, stores, a member, a login.
+
+Everything can be made again at any time: what is there already stays as it is.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from merchants.models import Merchant
+from rewards.due import settle_without_edition
+from rewards.members import put_member
+from rewards.models import Edition, Member, Rule
+from rewards.program import draft, editions, vocabulary
+
+CUSTOMER_ID = "demo-member"
+STAFF = "staff"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store nobody can buy from: name, address and goods (in cents) are invented."""
+
+    name: str
+    host: str
+    category: str
+    goods: Mapping[str, int]
+
+    @property
+    def external_id(self) -> str:
+        """Always the same for the same name, in the form that networks use."""
+        return f"org-{blake2b(self.name.encode(), digest_size=8).hexdigest()}"
+
+    @property
+    def homepage_url(self) -> str:
+        return f"https://{self.host}.example/"
+
+
+LANTERN = Store(
+    "Paper Lantern Books",
+    "paperlantern",
+    "BOOKS",
+    {"The Salt Road, hardback": 2800, "Atlas of Small Islands": 5400, "Notebook": 1450},
+)
+FERN = Store(
+    "Fern & Field",
+    "fernandfield",
+    "GARDEN",
+    {"Olive tree": 8900, "Terracotta pot, large": 3600, "Seed box": 2400},
+)
+COVE = Store(
+    "Cove Outdoor",
+    "coveoutdoor",
+    "OUTDOOR",
+    {"Rain jacket": 12900, "Dry bag, 20 l": 3400, "Wool socks": 1600},
+)
+STORES = (
+    LANTERN,
+    FERN,
+    COVE,
+    Store(
+        "Marlow Coffee Roasters",
+        "marlowcoffee",
+        "COFFEE",
+        {"Pour-over kettle": 6500, "House blend, 1 kg": 2900, "Enamel mug": 1800},
+    ),
+    Store(
+        "Tinker & Thread",
+        "tinkerandthread",
+        "APPAREL",
+        {"Linen shirt": 7200, "Canvas tote": 2400, "Belt": 3900},
+    ),
+    Store(
+        "Halcyon Home",
+        "halcyonhome",
+        "HOME",
+        {"Desk lamp, brass": 8900, "Linen throw": 4900, "Candle": 2200},
+    ),
+    Store(
+        "Little Orbit Toys",
+        "littleorbit",
+        "TOYS",
+        {"Marble run": 5900, "Wooden puzzle": 2950, "Kite": 1900},
+    ),
+)
+
+PROGRAM: dict[str, Any] = {
+    "format": 1,
+    "units": [
+        {
+            "code": "points",
+            "name": "point",
+            "name_plural": "points",
+            "decimals": 0,
+            "rounding": "floor",
+            "value": {"amount": "0.01", "currency": "USD"},
+        },
+        {
+            "code": "USD",
+            "name": "US dollar cash back",
+            "name_plural": "US dollar cash back",
+            "decimals": 2,
+            "rounding": "floor",
+        },
+    ],
+    "rules": [
+        {
+            "key": "books",
+            "label": f"3 points per dollar at {LANTERN.name}",
+            "group": "base",
+            "unit": "points",
+            "when": {"merchants": [LANTERN.external_id], "currencies": ["USD"]},
+            "reward": {
+                "kind": "per_amount",
+                "points": "3",
+                "per": "1.00",
+                "of": "order_total",
+            },
+        },
+        {
+            "key": "everywhere",
+            "label": "1 point per dollar",
+            "group": "base",
+            "unit": "points",
+            "when": {"currencies": ["USD"]},
+            "reward": {
+                "kind": "per_amount",
+                "points": "1",
+                "per": "1.00",
+                "of": "order_total",
+            },
+        },
+        {
+            "key": "big-basket",
+            "label": "250 extra points from $100",
+            "group": "bonus",
+            "unit": "points",
+            "when": {"currencies": ["USD"], "min_order_total": "100.00"},
+            "reward": {"kind": "fixed", "points": "250"},
+        },
+        {
+            "key": "cash-back",
+            "label": "Half of our commission back",
+            "group": "base",
+            "unit": "USD",
+            "when": {"currencies": ["USD"]},
+            "reward": {"kind": "share", "percent": "50", "of": "commission"},
+        },
+        {
+            "key": "garden-days",
+            "label": f"2 % extra cash back at {FERN.name}",
+            "group": "bonus",
+            "unit": "USD",
+            "when": {"merchants": [FERN.external_id], "currencies": ["USD"]},
+            "reward": {"kind": "share", "percent": "2", "of": "order_total"},
+        },
+        {
+            "key": "summer-2026",
+            "label": f"Summer 2026: 500 extra points at {COVE.name}",
+            "group": "bonus",
+            "unit": "points",
+            "when": {
+                "merchants": [COVE.external_id],
+                "starts_at": "2026-06-01T00:00:00+00:00",
+                "ends_at": "2026-09-01T00:00:00+00:00",
+            },
+            "reward": {"kind": "fixed", "points": "500"},
+        },
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLogin:
+    """Where to sign in to admin. ``password`` is None where only staff know it."""
+
+    username: str
+    password: str | None
+    created: bool
+
+
+def make_world(*, at: datetime) -> Edition | None:
+    """Make program, stores and member where they are missing.
+
+    Returns the edition it published, if it did: a program of yours stays alone.
+    """
+    with transaction.atomic():
+        make_stores()
+        make_member(at=at)
+    return publish_program(at=at)
+
+
+def publish_program(*, at: datetime) -> Edition | None:
+    """Publish the demo program as the first edition, unless there is a program."""
+    with transaction.atomic():
+        if Edition.objects.exists() or Rule.objects.exists():
+            return None
+        draft.replace(vocabulary.parse(PROGRAM))
+        edition = editions.publish(now=at, note="The demo program.")
+    settle_without_edition(at=at)
+    return edition
+
+
+def make_stores() -> None:
+    for store in STORES:
+        Merchant.objects.get_or_create(
+            external_id=store.external_id,
+            defaults={
+                "name": store.name,
+                "homepage_url": store.homepage_url,
+                "listed": True,
+            },
+        )
+
+
+def make_member(*, at: datetime) -> Member:
+    """The demo member, with a login that has no password."""
+    member, _ = put_member(CUSTOMER_ID, at=at)
+    if member.user_id is None:
+        user, created = User.objects.get_or_create(username=CUSTOMER_ID)
+        if created:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+        member.user = user
+        member.save(update_fields=["user"])
+    return member
+
+
+def make_staff() -> StaffLogin:
+    """The staff login, with a password made up once.
+
+    Stored hashed; where DEMO is on also in a file that only the owner can read, so
+    that it can be shown again.
+    """
+    user, created = User.objects.get_or_create(
+        username=STAFF, defaults={"is_staff": True, "is_superuser": True}
+    )
+    if not created:
+        return StaffLogin(STAFF, _kept_password(user), created=False)
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    if settings.DEMO:
+        _keep(password)
+    return StaffLogin(STAFF, password, created=True)
+
+
+def password_file() -> Path:
+    return settings.DATA_DIR / "demo-staff-password"
+
+
+def _keep(password: str) -> None:
+    path = password_file()
+    path.unlink(missing_ok=True)  # an older one may be readable for others
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{password}\n")
+
+
+def _kept_password(user: User) -> str | None:
+    """The password from the file, provided that it is still the right one."""
+    path = password_file()
+    if not (settings.DEMO and path.is_file()):
+        return None
+    password = path.read_text().strip()
+    return password if user.check_password(password) else None

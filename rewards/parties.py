@@ -1,0 +1,115 @@
+"""Who a batch of purchases concerns: members, merchants, clicks, found by set."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from merchants.models import Click, Merchant
+from rewards import bulk
+from rewards.models import Member
+from rewards.models.members import CUSTOMER_ID
+
+if TYPE_CHECKING:
+    from rewards.cases import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Look-ups of one batch."""
+
+    members: dict[str, int]
+    merchants: dict[tuple[str, str], int]
+    clicks: dict[str, tuple[int, str]]
+
+    @classmethod
+    def of(cls, cases: Iterable["Case"], *, at: datetime) -> "Parties":
+        """Everyone named by these cases; unknown merchants and members are made."""
+        standings = [case.standing for case in cases if case.touched]
+        clicks = _clicks({s.click_reference for s in standings} - {""})
+        customers = {s.customer_id for s in standings}
+        customers |= {customer_id for _, customer_id in clicks.values()}
+        return cls(
+            members=_members(customers - {""}, at=at),
+            merchants=_merchants(
+                {
+                    (report.network, report.merchant): report.merchant_name
+                    for report in (s.report for s in standings)
+                    if report.merchant
+                },
+                at=at,
+            ),
+            clicks=clicks,
+        )
+
+
+def _members(customer_ids: set[str], *, at: datetime) -> dict[str, int]:
+    found = _member_ids(customer_ids)
+    unseen = customer_ids - found.keys()
+    if unseen and settings.MEMBERS_AUTO_ENROLL:
+        _enrol(unseen, at=at)
+        found |= _member_ids(unseen)
+    return found
+
+
+def _enrol(customer_ids: set[str], *, at: datetime) -> None:
+    """Make members of these; an id that the API would refuse stays unattributed."""
+    valid = sorted(id for id in customer_ids if re.match(CUSTOMER_ID, id))
+    status = Member.Status.ACTIVE.value
+    bulk.insert_missing(
+        Member,
+        ("customer_id", "status", "email", "locale", "segments", "joined_at"),
+        [(id, status, "", "", "[]", at) for id in valid],
+    )
+
+
+def _member_ids(customer_ids: set[str]) -> dict[str, int]:
+    known = Member.objects.filter(customer_id__among=customer_ids)
+    return dict(known.values_list("customer_id", "id"))
+
+
+def _merchants(
+    names: dict[tuple[str, str], str], *, at: datetime
+) -> dict[tuple[str, str], int]:
+    found = _merchant_ids(names)
+    if unseen := sorted(names.keys() - found.keys()):
+        bulk.insert_missing(
+            Merchant,
+            (
+                "network",
+                "external_id",
+                "name",
+                "slug",
+                "homepage_url",
+                "listed",
+                "created_at",
+            ),
+            [(*key, names[key][:200], "", "", False, at) for key in unseen],
+        )
+        found |= _merchant_ids(unseen)
+    return found
+
+
+def _merchant_ids(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    known = Merchant.objects.filter(external_id__among={id for _, id in keys})
+    return {
+        (network, external_id): pk
+        for network, external_id, pk in known.values_list(
+            "network", "external_id", "pk"
+        )
+    }
+
+
+def _clicks(references: set[str]) -> dict[str, tuple[int, str]]:
+    if not references:
+        return {}
+    known = Click.objects.filter(reference__among=references)
+    return {
+        reference: (pk, customer_id)
+        for reference, pk, customer_id in known.values_list(
+            "reference", "pk", "customer_id"
+        )
+    }

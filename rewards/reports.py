@@ -1,0 +1,192 @@
+"""What a network said about one purchase, in our own words.
+
+The contract between the apps: an adapter such as ingestion.button builds a
+PurchaseReport, and rewards knows nothing else of where it came from.
+"""
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, Self
+
+from django.conf import settings
+
+PENDING, VALIDATED, DECLINED = "pending", "validated", "declined"
+STATUS_RANK = {PENDING: 0, VALIDATED: 1, DECLINED: 2}
+APP_INSTALL = "app-install"
+REWARDED_CATEGORIES = ("new-user-order", "existing-user-order")
+
+
+@dataclass(frozen=True, slots=True)
+class LineItem:
+    """One line of an order. Amounts are minor units of the order's currency."""
+
+    identifier: str = ""
+    sku: str = ""
+    gtin: str = ""
+    categories: tuple[str, ...] = ()
+    subcategories: tuple[str, ...] = ()
+    description: str = ""
+    quantity: int = 0
+    amount: int = 0
+    total: int = 0
+    commission: int = 0
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PurchaseReport:
+    """The whole state of one transaction, never a delta.
+
+    Amounts are minor units: ``commission`` of ``currency``, ``order_total`` and lines
+    of ``order_currency``. Times are UTC. Text that was not given is empty.
+    """
+
+    network: str
+    account: str
+    transaction_id: str
+    order_id: str
+    status: str
+    category: str
+    modified_at: datetime
+    attributed_at: datetime
+    merchant: str = ""
+    merchant_name: str = ""
+    customer_id: str = ""
+    click_reference: str = ""
+    order_number: str = ""
+    currency: str = ""
+    commission: int | None = None
+    order_currency: str = ""
+    order_total: int | None = None
+    lines: tuple[LineItem, ...] = ()
+    country: str = ""
+    channel: str = ""
+    purchased_at: datetime | None = None
+    validated_at: datetime | None = None
+
+    @property
+    def order_key(self) -> str:
+        """Names the order inside its account, also where it has no order id."""
+        return self.order_id or self.transaction_id
+
+    @property
+    def terminal(self) -> bool:
+        return self.status != PENDING
+
+    @property
+    def rewarded(self) -> bool:
+        """Whether the category is one that may ever earn; app installs never may."""
+        return self.category in REWARDED_CATEGORIES
+
+    def differs_materially(self, other: Self) -> bool:
+        """Whether the two say different things about worth; dates and ids don't count.
+
+        A report without customer id says nothing about the member.
+        """
+        if self._worth() != other._worth():
+            return True
+        ids = {self.customer_id, other.customer_id} - {""}
+        return len(ids) == 2
+
+    def _worth(self) -> tuple[object, ...]:
+        return (
+            self.status,
+            self.currency,
+            self.commission or 0,
+            self.order_currency,
+            self.order_total or 0,
+            self.lines,
+        )
+
+    @cached_property
+    def content(self) -> str:
+        """The report as JSON, without what is stored in columns of its own."""
+        values = {name: getattr(self, name) for name in _CONTENT}
+        return json.dumps(values, default=_jsonable, separators=(",", ":"))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Same digest, same report. Keyed: an erased customer id can't be guessed.
+
+        Whole seconds of ``modified_at``, since one network writes the same instant
+        with and without milliseconds.
+        """
+        at = int(self.modified_at.timestamp())
+        return blake2b(
+            f"{self.content}\0{self.customer_id}\0{at}".encode(),
+            key=digest_key(),
+            digest_size=16,
+        ).digest()
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """The total order in which the greatest report is the state."""
+        return (
+            self.terminal,
+            int(self.modified_at.timestamp()),
+            STATUS_RANK[self.status],
+            self.modified_at.microsecond,
+            self.digest,
+        )
+
+    @classmethod
+    def restore(
+        cls, content: dict[str, Any], *, customer_id: str, modified_at: datetime
+    ) -> Self:
+        """The report again, from what is stored of it."""
+        values = dict(content)
+        for name in _TIMES:
+            if values[name] is not None:
+                values[name] = datetime.fromisoformat(values[name])
+        values["lines"] = tuple(_restore_line(line) for line in values["lines"])
+        return cls(**values, customer_id=customer_id, modified_at=modified_at)
+
+
+_CONTENT = tuple(
+    f.name
+    for f in fields(PurchaseReport)
+    if f.name not in ("customer_id", "modified_at")
+)
+_TIMES = ("attributed_at", "purchased_at", "validated_at")
+_LINE_FIELDS = tuple(f.name for f in fields(LineItem))
+_LINE_TUPLES = ("categories", "subcategories")
+
+
+def digest_key() -> bytes:
+    """The key of stored digests, in the 64 bytes that BLAKE2 takes."""
+    return blake2b(settings.DIGEST_KEY.encode()).digest()
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return {name: getattr(value, name) for name in _LINE_FIELDS}
+
+
+def _restore_line(line: dict[str, Any]) -> LineItem:
+    values = dict(line)
+    for name in _LINE_TUPLES:
+        values[name] = tuple(values[name])
+    values["attributes"] = tuple((key, text) for key, text in values["attributes"])
+    return LineItem(**values)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A report and how it came: ``received_at`` UTC, ``source`` webhook or poll."""
+
+    report: PurchaseReport
+    source: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What settling made of one arrival."""
+
+    kind: str
+    reason: str = ""
+    purchase_id: int | None = field(default=None)

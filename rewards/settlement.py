@@ -1,0 +1,254 @@
+"""Settling: the one way in which a purchase moves points.
+
+A report is a purchase's whole new state. So work out what that state is worth, and
+post the difference to what is posted already. One report is a small batch.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from django.db import IntegrityError, transaction
+
+from rewards import bulk, ledger
+from rewards.cases import ROW, Case
+from rewards.ledger import Posting, Pot
+from rewards.models import Account, Award, Decision, Purchase, Report, Settlement, Unit
+from rewards.opening import open_cases
+from rewards.parties import Parties
+from rewards.program.editions import Editions, compiled
+from rewards.program.evaluation import Granted
+from rewards.reports import VALIDATED, Arrival, Outcome
+
+
+class Raced(Exception):
+    """Another transaction made one of these purchases first: settle the batch again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a state is worth now, and by which edition."""
+
+    edition_id: int | None
+    awards: Sequence[Granted] = ()
+    due_at: datetime | None = None
+
+
+def settle(
+    arrivals: Sequence[Arrival] = (),
+    *,
+    purchases: Iterable[int] = (),
+    decision: Decision | None = None,
+    at: datetime,
+) -> list[Outcome]:
+    """Settle reports, or purchases that a decision or time alone has changed.
+
+    One transaction: all of it happens, or nothing. ``at`` is now, in UTC. Returns
+    what became of each arrival, in their order. Raises Raced.
+    """
+    with transaction.atomic():
+        cases = open_cases(arrivals, purchases=purchases, decision=decision, at=at)
+        parties = Parties.of(cases, at=at)
+        for case in cases:
+            case.meet(parties)
+        touched = _in_order([case for case in cases if case.touched])
+        if touched:
+            _settle(touched, decision=decision, at=at)
+        outcomes = {i: o for case in cases for i, o in case.outcomes().items()}
+    return [outcomes[index] for index in range(len(arrivals))]
+
+
+def _in_order(cases: list[Case]) -> list[Case]:
+    """By attribution time, then reference: the order in which limits are used up."""
+    return sorted(cases, key=lambda c: (c.report.attributed_at, c.order_key, c.id))
+
+
+def _settle(cases: list[Case], *, decision: Decision | None, at: datetime) -> None:
+    units = dict(Unit.objects.values_list("code", "id"))
+    editions = Editions.load()
+    posted = ledger.posted([case.id for case in cases if not case.is_new])
+    worths = {
+        case.id: _worth(case, editions, at=at) for case in cases if case.evaluates
+    }
+    _number(cases)
+    _write_purchases(cases, worths, at=at)
+    _write_settlements(cases, worths, decision=decision, at=at)
+    _write_reports(cases)
+    _write_awards(cases, worths, units)
+    ledger.post(
+        [
+            Posting(
+                changes,
+                "purchase",
+                str(case.settlement_id),
+                case.settlement_id,
+                case.id,
+            )
+            for case in cases
+            if case.id in worths
+            and (
+                changes := ledger.difference(
+                    _target(case, worths[case.id], units), posted.get(case.id, {})
+                )
+            )
+        ],
+        at=at,
+    )
+
+
+def _worth(case: Case, editions: Editions, *, at: datetime) -> Worth:
+    report = case.report
+    certain_at = editions.settles_from(report.attributed_at, now=at)
+    if certain_at:
+        return Worth(None, due_at=certain_at)
+    edition_id = editions.at(report.attributed_at)
+    if edition_id is None or not case.earns:
+        return Worth(edition_id)
+    return Worth(edition_id, compiled(edition_id).evaluate(report))
+
+
+def _target(case: Case, worth: Worth, units: dict[str, int]) -> dict[Pot, int]:
+    """What should stand in the member's pots, by unit and bucket."""
+    target: dict[Pot, int] = {}
+    kind = Account.Kind.PENDING
+    if case.report.status == VALIDATED:
+        kind = Account.Kind.AVAILABLE
+    for award in worth.awards:
+        pot = Pot(case.member_id or 0, units[award.unit], kind.value)
+        target[pot] = target.get(pot, 0) + award.granted
+    return target
+
+
+def _number(cases: list[Case]) -> None:
+    """Draw settling numbers, in settling order, now that everything is locked."""
+    numbers = bulk.reserve_ids(Settlement, len(cases))
+    report_ids = iter(bulk.reserve_ids(Report, sum(len(case.new) for case in cases)))
+    for case, number in zip(cases, numbers, strict=True):
+        case.number(number, islice(report_ids, len(case.new)))
+
+
+def _write_purchases(
+    cases: list[Case], worths: dict[int, Worth], *, at: datetime
+) -> None:
+    rows = {
+        case.id: (*case.row(), *_current(case, worths.get(case.id))) for case in cases
+    }
+    columns = (*ROW, "settlement_id", "due_at")
+    new = sorted(
+        (c for c in cases if c.is_new), key=lambda c: (c.order_key, c.account.pk)
+    )
+    try:
+        bulk.insert(
+            Purchase,
+            (*columns, "account_id", "first_seen_at"),
+            [(*rows[case.id], case.account.pk, at) for case in new],
+        )
+    except IntegrityError as error:
+        if "purchase_once_per_account" in str(error):
+            raise Raced from error
+        raise
+    known = [rows[case.id] for case in cases if not case.is_new]
+    bulk.update(Purchase, columns, known)
+
+
+def _current(case: Case, worth: Worth | None) -> tuple[int | None, datetime | None]:
+    """Which settlement's awards are current, and when time will change the worth."""
+    if worth:
+        return case.settlement_id, worth.due_at
+    return case.settlement_before, None if case.review else case.due_before
+
+
+def _write_settlements(
+    cases: list[Case],
+    worths: dict[int, Worth],
+    *,
+    decision: Decision | None,
+    at: datetime,
+) -> None:
+    bulk.insert(
+        Settlement,
+        (
+            "id",
+            "purchase_id",
+            "report_id",
+            "edition_id",
+            "member_id",
+            "decision_id",
+            "settled_at",
+        ),
+        [
+            (
+                case.settlement_id,
+                case.id,
+                case.report_id if case.id in worths else None,
+                worths[case.id].edition_id if case.id in worths else None,
+                case.member_id,
+                decision.pk if decision else None,
+                at,
+            )
+            for case in cases
+        ],
+    )
+
+
+def _write_reports(cases: list[Case]) -> None:
+    bulk.insert(
+        Report,
+        (
+            "id",
+            "purchase_id",
+            "settlement_id",
+            "transaction_id",
+            "status",
+            "order_total",
+            "commission",
+            "customer_id",
+            "modified_at",
+            "content",
+            "digest",
+            "source",
+            "received_at",
+        ),
+        [
+            (
+                new.id,
+                case.id,
+                case.settlement_id,
+                (report := new.arrival.report).transaction_id,
+                report.status,
+                report.order_total or 0,
+                report.commission or 0,
+                report.customer_id,
+                report.modified_at,
+                report.content,
+                report.digest,
+                new.arrival.source,
+                new.arrival.received_at,
+            )
+            for case in cases
+            for new in case.new
+        ],
+    )
+
+
+def _write_awards(
+    cases: list[Case], worths: dict[int, Worth], units: dict[str, int]
+) -> None:
+    bulk.insert(
+        Award,
+        ("settlement_id", "rule", "unit_id", "wanted", "granted", "why"),
+        [
+            (
+                case.settlement_id,
+                award.rule,
+                units[award.unit],
+                award.wanted,
+                award.granted,
+                award.why,
+            )
+            for case in cases
+            if case.id in worths
+            for award in worths[case.id].awards
+        ],
+    )

@@ -1,0 +1,151 @@
+"""Programs for tests/rewards/test_concurrency.py: `python -m tests.hot_orders NAME`."""
+
+import os
+import random
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier, Event
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+import django
+
+django.setup()
+
+from django.core.management import call_command
+from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db.models import QuerySet
+
+from rewards.models import Purchase
+from rewards.settlement import Raced
+from rewards.verification import checks
+from tests.builders import (
+    ORDERED,
+    balances,
+    publish_program,
+    purchase,
+    report,
+    settle_reports,
+)
+
+WORKERS, ORDERS, REPORTS, ROUNDS = 8, 3, 240, 3
+
+
+def storm() -> int:
+    """Many adjustments of few orders at once, checked after every round."""
+    chance, violations = random.Random(7), 0
+    for round in range(ROUNDS):
+        reports = [
+            report(
+                order_id=f"hot-{round}-{n % ORDERS}",
+                transaction_id=f"tx-{round}-{n % ORDERS}",
+                order_total=chance.randrange(10_000),
+                customer_id=chance.choice(["alice", "bob", "carol"]),
+                modified_at=ORDERED + timedelta(seconds=chance.randrange(10**6)),
+            )
+            for n in range(REPORTS)
+        ]
+        batches = [reports[n : n + 3] for n in range(0, REPORTS, 3)]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(_settle, batches))
+        violations += sum(check.violations for check in checks())
+        for order in range(ORDERS):
+            own = [r for r in reports if r.order_id == f"hot-{round}-{order}"]
+            last = max(own, key=lambda r: r.rank)
+            shown = Purchase.objects.get(order_key=last.order_id)
+            violations += shown.order_total != last.order_total
+    print(f"{ROUNDS * REPORTS} reports, {WORKERS} workers, {violations} violations")
+    return int(violations > 0)
+
+
+def overtake() -> int:
+    """The second report is settled while the first has not committed yet."""
+    if os.environ.get("WITHOUT_ROW_LOCK"):
+        QuerySet.select_for_update = lambda self, **_: self  # type: ignore[assignment]
+    settle_reports(report())
+    written, go_on = Event(), Event()
+
+    def first() -> None:
+        with transaction.atomic():
+            settle_reports(
+                report(order_total=6000, modified_at=ORDERED + timedelta(seconds=1))
+            )
+            written.set()
+            go_on.wait(1)
+
+    def second() -> None:
+        written.wait()
+        settle_reports(
+            report(order_total=12000, modified_at=ORDERED + timedelta(seconds=2))
+        )
+        go_on.set()
+
+    _together(first, second)
+    found = balances()["points", "pending"]
+    print(f"expected 120, found {found}")
+    return int(found != 120)
+
+
+def newborn() -> int:
+    """Two workers hold different reports of an order that has no row yet."""
+    barrier = Barrier(2)
+    raced = []
+    for round in range(25):
+
+        def meet(total: int, order: str = f"new-{round}") -> None:
+            one = report(
+                order_id=order,
+                order_total=total,
+                modified_at=ORDERED + timedelta(seconds=total),
+            )
+            barrier.wait()
+            try:
+                settle_reports(one)
+            except Raced:
+                raced.append(order)
+                settle_reports(one)
+
+        _together(lambda: meet(6000), lambda: meet(12000))
+        assert purchase(f"new-{round}").reports.count() == 2
+    violations = sum(check.violations for check in checks())
+    print(f"raced {len(raced)} times of 25, {violations} violations")
+    return int(violations > 0 or balances() != {("points", "pending"): 120 * 25})
+
+
+def _settle(batch: list) -> None:
+    """As a worker would: whatever the database can't do now is done again."""
+    for _ in range(20):
+        try:
+            settle_reports(*batch)
+            break
+        except (Raced, OperationalError):
+            close_old_connections()
+    else:
+        raise AssertionError("never settled")
+    connection.close()
+
+
+def _together(*tasks: Callable[[], None]) -> None:
+    def run(task: Callable[[], None]) -> None:
+        try:
+            task()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for done in [pool.submit(run, task) for task in tasks]:
+            done.result()
+
+
+def main(name: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    call_command("migrate", verbosity=0)
+    publish_program()
+    return {"storm": storm, "overtake": overtake, "newborn": newborn}[name]()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

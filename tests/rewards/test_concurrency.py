@@ -1,0 +1,53 @@
+"""Many workers on few hot orders, on a real PostgreSQL whatever the suite runs on.
+
+Each test runs a small program in a process of its own: the suite's database may be
+SQLite, which has one writer and so nothing to show here.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def run(program: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one of tests.concurrent's programs against that PostgreSQL."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.hot_orders", program],
+        env=os.environ | {"DATABASE_URL": url} | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def test_eight_workers_on_three_orders_double_nothing(postgres_url: str) -> None:
+    done = run("storm", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 violations" in done.stdout
+
+
+def test_a_second_report_waits_for_the_first_to_commit(postgres_url: str) -> None:
+    done = run("overtake", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_the_row_lock_the_same_schedule_posts_twice(postgres_url: str) -> None:
+    """The lock is what keeps it right, and the test above would notice its loss."""
+    done = run("overtake", postgres_url, WITHOUT_ROW_LOCK="yes")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "expected 120" in done.stdout
+
+
+def test_two_workers_that_meet_a_new_order_together_make_it_once(
+    postgres_url: str,
+) -> None:
+    done = run("newborn", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
