@@ -1,0 +1,1 @@
+"""Button's wire formats. Its field names stop here."""

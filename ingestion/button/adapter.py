@@ -1,0 +1,207 @@
+"""From Button's words to ours: one stored event to one PurchaseReport.
+
+Anything that Button has not defined is refused with a reason, never guessed: a guess
+here would be points that nobody owes, or a decline that nobody meant.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from pydantic import ValidationError
+
+from ingestion.button.envelope import NETWORK, Unreadable, read_json
+from ingestion.button.payloads import Labels, Line, Transaction
+from rewards.currencies import EXPONENTS
+from rewards.reports import (
+    APP_INSTALL,
+    REWARDED_CATEGORIES,
+    LineItem,
+    PurchaseReport,
+)
+
+STATUS_OF_EVENT = {
+    "tx-pending": "pending",
+    "tx-validated": "validated",
+    "tx-declined": "declined",
+}
+CATEGORIES = (*REWARDED_CATEGORIES, APP_INSTALL)
+# An early signal without amount or order, and the dashboard's test delivery.
+INFORMATION = {
+    "order-checkout": "A checkout signal carries no order; its transaction follows.",
+    "ping": "A test delivery.",
+}
+EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+MOST_SKEW = timedelta(hours=24)
+
+
+class NotUnderstood(Exception):
+    """The event can't become a report; the message tells staff why."""
+
+
+class NothingToSettle(Exception):
+    """The event is understood, and no purchase follows from it."""
+
+
+def report_of_webhook(body: bytes, *, received_at: datetime) -> PurchaseReport:
+    """Read one webhook's body.
+
+    Raises NotUnderstood or NothingToSettle.
+    """
+    try:
+        envelope = read_json(body)
+    except Unreadable as error:
+        raise NotUnderstood(str(error)) from None
+    if not isinstance(envelope, dict):
+        raise NotUnderstood("The body is no JSON object.")
+    event_type = envelope.get("event_type")
+    if not isinstance(event_type, str):
+        raise NotUnderstood("The body has no event_type.")
+    if event_type in INFORMATION:
+        raise NothingToSettle(INFORMATION[event_type])
+    if event_type not in STATUS_OF_EVENT:
+        raise NotUnderstood(f"The event type {_quoted(event_type)} is unknown.")
+    transaction = _transaction(envelope.get("data"))
+    if transaction.status != STATUS_OF_EVENT[event_type]:
+        raise NotUnderstood(
+            f"The event type says {_quoted(event_type)},"
+            f" and the status says {_quoted(transaction.status)}."
+        )
+    return _report(transaction, received_at=received_at)
+
+
+def _transaction(data: Any) -> Transaction:
+    if not isinstance(data, dict):
+        raise NotUnderstood("The event has no transaction in its data.")
+    try:
+        return Transaction.model_validate(data)
+    except ValidationError as error:
+        lines = [_line(e["loc"], e["msg"]) for e in error.errors()]
+        raise NotUnderstood("\n".join(lines[:20])) from None
+
+
+def _line(path: tuple[int | str, ...], message: str) -> str:
+    return f"{'.'.join(map(str, path))}: {message}"
+
+
+def _report(t: Transaction, *, received_at: datetime) -> PurchaseReport:
+    modified_at = _instant("modified_date", t.modified_date)
+    if modified_at > received_at + MOST_SKEW:
+        # It would outrank every later state for years.
+        raise NotUnderstood("modified_date: is in the future.")
+    _refuse_foreign(t)
+    return PurchaseReport(
+        network=NETWORK,
+        account=t.account_id or "",
+        transaction_id=t.id,
+        order_id=t.button_order_id or "",
+        status=t.status,
+        category=_category(t.category),
+        modified_at=modified_at,
+        attributed_at=_attributed_at(t),
+        merchant=t.commerce_organization or "",
+        merchant_name=(t.commerce_organization_name or "")[:200],
+        customer_id=t.publisher_customer_id or "",
+        click_reference=t.pub_ref or "",
+        order_number=(t.customer_order_id or t.order_id or "")[:255],
+        currency=_currency("currency", t.currency, t.amount),
+        commission=t.amount,
+        order_currency=_currency("order_currency", t.order_currency, t.order_total),
+        order_total=t.order_total,
+        lines=tuple(_line_item(line) for line in t.order_line_items or ()),
+        country=(t.country or "")[:2].upper(),
+        channel=(t.order_click_channel or "")[:32],
+        purchased_at=_instant("order_purchase_date", t.purchased),
+        validated_at=_instant("validated_date", t.validated_date),
+    )
+
+
+def _category(name: str) -> str:
+    if name not in CATEGORIES:
+        raise NotUnderstood(f"The category {_quoted(name)} is unknown.")
+    return name
+
+
+def _refuse_foreign(t: Transaction) -> None:
+    ours, theirs = settings.BUTTON_ORGANIZATION_ID, t.publisher_organization
+    if ours and theirs and theirs != ours:
+        raise NotUnderstood(
+            f"It belongs to the organization {_quoted(theirs)}, which is not ours."
+        )
+
+
+def _currency(field: str, code: str | None, amount: int | None) -> str:
+    """The currency's code; an amount without one can't be read."""
+    code = (code or "").upper()
+    if code and code not in EXPONENTS:
+        raise NotUnderstood(f"{field}: {_quoted(code)} is no ISO 4217 currency.")
+    if amount and not code:
+        raise NotUnderstood(f"{field}: is missing, so its amount can't be read.")
+    return code
+
+
+def _instant(field: str, text: str | None) -> Any:
+    """RFC 3339 text as UTC; None stays None."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NotUnderstood(f"{field}: {text} is no time that exists.") from None
+    if at < EARLIEST:
+        raise NotUnderstood(f"{field}: {text} is before 2010.")
+    return at
+
+
+def _attributed_at(t: Transaction) -> datetime:
+    """The time that rules go by, in whole seconds.
+
+    Button's guide calls it the shopper's own time of the order; rows without it fall
+    back to the purchase, then to the row's creation.
+    """
+    at = (
+        _instant("attribution_date", t.attribution_date)
+        or _instant("order_purchase_date", t.purchased)
+        or _instant("created_date", t.created_date)
+    )
+    if at is None:
+        raise NotUnderstood("It says neither when it was attributed nor created.")
+    return at.replace(microsecond=0)
+
+
+def _line_item(line: Line) -> LineItem:
+    quantity, amount = line.quantity or 0, line.amount or 0
+    total = line.total
+    return LineItem(
+        identifier=line.identifier or "",
+        sku=line.sku or "",
+        gtin=line.gtin or "",
+        categories=_labels(line.category),
+        subcategories=_labels(line.subcategory1) + _labels(line.subcategory2),
+        description=line.description or "",
+        quantity=quantity,
+        amount=amount,
+        total=amount * quantity if total is None else total,
+        commission=line.commission or 0,
+        attributes=_attributes(line.attributes) if line.attributes else (),
+    )
+
+
+def _labels(value: Labels) -> tuple[str, ...]:
+    """A string, or an array of them, as a tuple."""
+    if not value:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _attributes(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Attributes as text; a value that is no scalar says nothing to a rule."""
+    return tuple(
+        (key, str(value))
+        for key, value in sorted(values.items())
+        if isinstance(value, str | int | float)
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"“{text[:80]}”"

@@ -1,0 +1,195 @@
+"""Draining the inbox: claim, understand, settle, record what became of each event.
+
+The inbox table is the queue. Whoever drains it claims rows for a while by the
+database's clock, so a worker that dies only makes its rows wait.
+"""
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import uniform
+from time import monotonic, sleep
+from uuid import uuid4
+
+import structlog
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from ingestion.button.adapter import (
+    NothingToSettle,
+    NotUnderstood,
+    report_of_webhook,
+)
+from ingestion.models import InboundEvent
+from rewards import bulk
+from rewards.reports import Arrival, Outcome
+from rewards.settlement import Raced, settle
+
+LEASE = timedelta(seconds=30)
+MOST_ATTEMPTS = 5
+PAUSES = (0.05, 0.2, 0.8)  # seconds at most, before settling is tried again
+
+log = structlog.get_logger(__name__)
+
+
+class ClaimLost(Exception):
+    """Another worker took over: this one was slower than its lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """An event with the arrival it became, or with its outcome already."""
+
+    event: InboundEvent
+    arrival: Arrival | None = None
+    outcome: Outcome | None = None
+
+
+def batch_size() -> int:
+    """How many events settle in one transaction.
+
+    On SQLite every webhook waits for the one writer, so its turns are short.
+    """
+    return 500 if connection.vendor == "postgresql" else 50
+
+
+def drain(*, seconds: float | None = None) -> int:
+    """Handle events until none is waiting, or the time is up; how many were."""
+    until = monotonic() + seconds if seconds is not None else None
+    handled = 0
+    while until is None or monotonic() < until:
+        with _collector_paused():
+            events = claim(batch_size())
+            handled += handle(events) if events else 0
+        if not events:
+            break
+    return handled
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Let a batch's objects die by reference count, as they all do.
+
+    The cyclic collector would walk hundreds of thousands of them again and again,
+    for a third of the whole time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def claim(most: int) -> list[InboundEvent]:
+    """Take waiting events for one lease, oldest first, and commit that.
+
+    The attempt is counted before the work, so that an event that kills its worker is
+    counted too. One that was tried before is taken alone: it blames no neighbour.
+    """
+    token = uuid4().hex
+    free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
+    with transaction.atomic():
+        waiting = list(
+            InboundEvent.objects.filter(free, outcome="")
+            .order_by("pk")
+            .select_for_update(skip_locked=True)[:most]
+        )
+        first, fresh = waiting[:1], [e for e in waiting if not e.attempts]
+        taken = first if first and first[0].attempts else fresh
+        InboundEvent.objects.filter(pk__among=[event.pk for event in taken]).update(
+            claimed_by=token,
+            claimed_until=Now() + LEASE,
+            attempts=F("attempts") + 1,
+        )
+    for event in taken:
+        event.claimed_by = token
+        event.attempts += 1
+    return taken
+
+
+def handle(events: Sequence[InboundEvent]) -> int:
+    """Settle claimed events together; how many have an outcome now.
+
+    Where that fails, they are given back and come again one by one. The database's
+    own trouble is not the events': it is tried again, and counts as no attempt.
+    """
+    understood = [_understand(event) for event in events]
+    for pause in (*PAUSES, None):
+        try:
+            return _settle(understood)
+        except (Raced, OperationalError):
+            connection.close_if_unusable_or_obsolete()
+            if pause is None:
+                _release(events, attempts=F("attempts") - 1)
+                raise
+            sleep(uniform(0, pause))
+        except Exception as error:
+            return _failed(events, error)
+    raise AssertionError("unreachable")
+
+
+def _failed(events: Sequence[InboundEvent], error: Exception) -> int:
+    log.error("events_failed", ids=[event.pk for event in events], exc_info=error)
+    if len(events) == 1 and events[0].attempts >= MOST_ATTEMPTS:
+        return _give_up(events[0], f"{type(error).__name__}: {error}")
+    _release(events)
+    return 0
+
+
+def _understand(event: InboundEvent) -> Understood:
+    if event.attempts > MOST_ATTEMPTS:
+        reason = "Every attempt to handle it ended the worker."
+        return Understood(event, outcome=Outcome("quarantined", reason))
+    try:
+        report = report_of_webhook(bytes(event.body), received_at=event.received_at)
+    except NothingToSettle as why:
+        return Understood(event, outcome=Outcome("ignored", str(why)))
+    except NotUnderstood as why:
+        return Understood(event, outcome=Outcome("quarantined", str(why)))
+    except Exception as error:
+        log.exception("event_not_read", event_id=event.pk)
+        reason = f"It could not be read: {type(error).__name__}: {error}"
+        return Understood(event, outcome=Outcome("quarantined", reason))
+    return Understood(event, arrival=Arrival(report, event.source, event.received_at))
+
+
+def _settle(understood: Sequence[Understood]) -> int:
+    now = datetime.now(UTC)
+    arrivals = [u.arrival for u in understood if u.arrival]
+    with transaction.atomic():
+        settled = iter(settle(arrivals, at=now) if arrivals else ())
+        _record([(u.event, u.outcome or next(settled)) for u in understood], at=now)
+    return len(understood)
+
+
+def _record(outcomes: Sequence[tuple[InboundEvent, Outcome]], *, at: datetime) -> None:
+    """Write outcomes, provided that the claim is still ours. Raises ClaimLost."""
+    recorded = bulk.update(
+        InboundEvent,
+        ("id", "claimed_by", "outcome", "reason", "handled_at", "purchase_id"),
+        [
+            (event.pk, event.claimed_by, o.kind, _stored(o.reason), at, o.purchase_id)
+            for event, o in outcomes
+        ],
+        keys=2,
+    )
+    if recorded != len(outcomes):
+        raise ClaimLost
+
+
+def _release(events: Sequence[InboundEvent], **changes: object) -> None:
+    ours = {"pk__among": [e.pk for e in events], "claimed_by": events[0].claimed_by}
+    InboundEvent.objects.filter(**ours).update(claimed_until=None, **changes)
+
+
+def _give_up(event: InboundEvent, error: str) -> int:
+    outcome = Outcome("quarantined", f"It failed {event.attempts} times: {error}")
+    _record([(event, outcome)], at=datetime.now(UTC))
+    return 1
+
+
+def _stored(reason: str) -> str:
+    return reason.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:4000]
