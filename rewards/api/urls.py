@@ -1,0 +1,31 @@
+"""Addresses of the API, below /api/v1/."""
+
+from django.urls import path, re_path, register_converter
+
+from rewards.api.base import UnknownAddress
+from rewards.api.members import ActivityView, MemberView, TransfersView
+from rewards.api.purchases import PurchaseView, ReceiptView
+
+
+class Anything:
+    """Any text, slashes too: the call says what is wrong with it."""
+
+    regex = r"[\s\S]*"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Anything, "anything")
+
+urlpatterns = [
+    path("members/<anything:customer_id>/activity/", ActivityView.as_view()),
+    path("members/<anything:customer_id>/transfers/", TransfersView.as_view()),
+    path("members/<anything:customer_id>/", MemberView.as_view()),
+    path("purchases/<anything:reference>/receipt/", ReceiptView.as_view()),
+    path("purchases/<anything:reference>/", PurchaseView.as_view()),
+    re_path("", UnknownAddress.as_view()),
+]
