@@ -1,0 +1,15 @@
+"""Addresses of the member pages."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from rewards.pages import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("sign-in/", views.SignIn.as_view(), name="sign-in"),
+    path("sign-in/demo/", views.sign_in_as_demo, name="demo-sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("activity/", views.activity, name="activity"),
+    path("activity/<int:pk>/", views.purchase, name="purchase"),
+]

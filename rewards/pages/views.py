@@ -1,0 +1,112 @@
+"""What members see: their balance, their activity, one purchase and why."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from rewards import demo
+from rewards.models import Member, Unit
+from rewards.pages.activity import Cursor, in_rows, latest, page, rewarded_purchases
+from rewards.pages.balances import balances
+from rewards.pages.reasons import explain
+from rewards.pages.timeline import timeline
+
+Page = Callable[..., HttpResponse]
+
+private = cache_control(private=True, no_store=True)
+
+
+@method_decorator(private, name="dispatch")
+class SignIn(LoginView):
+    template_name = "rewards/sign_in.html"
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(demo=settings.DEMO, **kwargs)
+
+
+def members_only(view: Page) -> Page:
+    """Sign in first; a login that is no member's has only the start page."""
+
+    @private
+    @require_safe
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        member = member_of(request)
+        if member is None:
+            return redirect("home")
+        return view(request, member, *args, **kwargs)
+
+    return guarded
+
+
+def member_of(request: HttpRequest) -> Member | None:
+    return getattr(request.user, "member", None)
+
+
+@private
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    member = member_of(request)
+    if member is None:
+        return render(request, "rewards/start.html", {"demo": settings.DEMO})
+    units = Unit.objects.in_bulk()
+    context = {
+        "balances": balances(member, units),
+        "rows": latest(member, units),
+        "demo": settings.DEMO,
+    }
+    return render(request, "rewards/balance.html", context)
+
+
+@private
+@require_POST
+def sign_in_as_demo(request: HttpRequest) -> HttpResponse:
+    """Sign in as the demo member, without a password; only where DEMO is on."""
+    if not settings.DEMO:
+        raise Http404
+    member = get_object_or_404(
+        Member.objects.select_related("user"),
+        customer_id=demo.CUSTOMER_ID,
+        user__is_active=True,
+        user__is_staff=False,
+    )
+    login(request, member.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return redirect("home")
+
+
+@members_only
+def activity(request: HttpRequest, member: Member) -> HttpResponse:
+    cursor = Cursor.parse(request.GET.get("before", ""))
+    rows, following = page(member, Unit.objects.in_bulk(), before=cursor)
+    context = {
+        "rows": rows,
+        "following": following,
+        "newest": cursor is None,
+        "demo": settings.DEMO,
+    }
+    return render(request, "rewards/activity.html", context)
+
+
+@members_only
+def purchase(request: HttpRequest, member: Member, pk: int) -> HttpResponse:
+    found = get_object_or_404(rewarded_purchases(member), pk=pk)
+    units = Unit.objects.in_bulk()
+    [row] = in_rows([found], units)
+    context = {
+        "row": row,
+        "entries": timeline(found, row.evaluations, units),
+        "explanation": explain(found, units),
+    }
+    return render(request, "rewards/purchase.html", context)
