@@ -1,0 +1,167 @@
+"""What the pages of several models share: read-only, never counted, decided upon."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that nobody adds, changes or deletes here; whoever may view, sees them."""
+
+    list_filter_submit = True
+    list_disable_select_all = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class GrowingAdmin(ModelAdmin):
+    """A table that grows without end: no COUNT, and no sorting without an index."""
+
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    sortable_by = ()
+
+
+class Table(NamedTuple):
+    """A table below the form, in the shape of unfold's table component."""
+
+    title: Any
+    headers: Sequence[Any]
+    rows: Sequence[Sequence[Any]]
+    note: Any = ""
+    more: str = ""
+
+
+class TabledAdmin(ModelAdmin):
+    """An object whose page says more, in tables below the form."""
+
+    change_form_outer_after_template = "admin/tables.html"
+
+    def get_tables(self, request: HttpRequest, obj: Any) -> list[Table]:
+        raise NotImplementedError
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj:
+            context["tables"] = self.get_tables(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What staff are asked before something happens, and what a yes then does.
+
+    ``act`` gets the form's cleaned data and returns what to tell; where it raises one
+    of ``refusals``, the form says why.
+    """
+
+    title: Any
+    submit: Any
+    act: Callable[[dict[str, Any]], str]
+    explanation: Any = ""
+    form: Callable[..., forms.Form] = forms.Form
+    refusals: tuple[type[Exception], ...] = ()
+    lines: Sequence[str] = ()
+
+
+class DecidingAdmin(ModelAdmin):
+    """Objects whose form is read-only, and on which staff may decide all the same."""
+
+    def has_decide_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        """Whoever could change such an object may decide about it."""
+        meta = self.opts
+        return request.user.has_perm(f"{meta.app_label}.change_{meta.model_name}")
+
+    def find(self, request: HttpRequest, object_id: str) -> Any:
+        """The object, whatever stands in the address. Raises Http404."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            raise Http404
+        return obj
+
+    def ask(self, request: HttpRequest, obj: Any, question: Question) -> HttpResponse:
+        """Ask on GET; on POST do it, note it in the object's history, and say so."""
+        form = question.form(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            try:
+                done = question.act(form.cleaned_data)
+            except question.refusals as refused:
+                form.add_error(None, getattr(refused, "lines", [str(refused)]))
+            else:
+                if done:
+                    messages.success(request, done)
+                return redirect(self.page_after(obj))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": obj,
+            "title": question.title,
+            "question": question,
+            "form": form,
+            "back": self.page_after(obj),
+        }
+        return TemplateResponse(request, "admin/ask.html", context)
+
+    def page_after(self, obj: Any) -> str:
+        if obj is not None:
+            return change_url(obj)
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+def staff(request: HttpRequest) -> User:
+    """Who is signed in: the admin site lets nobody else through."""
+    return cast(User, request.user)
+
+
+def by_now(request: HttpRequest) -> dict[str, Any]:
+    """Who decides, and when."""
+    return {"by": request.user, "at": datetime.now(UTC)}
+
+
+def change_url(obj: Model) -> str:
+    meta = obj._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+
+
+def link(obj: Model | None, text: object = None) -> SafeString | str:
+    """A link to an object's page; a dash for none."""
+    if obj is None:
+        return "-"
+    return linked(change_url(obj), text or obj)
+
+
+def linked(url: str, text: object) -> SafeString:
+    return format_html('<a class="text-link" href="{}">{}</a>', url, text)

@@ -1,0 +1,238 @@
+"""Purchases and network accounts, and what staff decide about them."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+)
+from unfold.decorators import action, display
+
+from rewards import decisions
+from rewards.admin.decision_forms import AssignForm, ResolveForm
+from rewards.admin.mixins import (
+    DecidingAdmin,
+    GrowingAdmin,
+    Question,
+    ReadOnlyAdmin,
+    Table,
+    TabledAdmin,
+    by_now,
+    change_url,
+    link,
+    staff,
+)
+from rewards.admin.purchase_page import purchase_tables
+from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
+from rewards.models import Purchase, Report
+
+
+class AttentionFilter(DropdownFilter):
+    """What staff come for: the purchases that wait for somebody."""
+
+    title = gettext_lazy("attention")
+    parameter_name = "attention"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[str, Any]]:
+        return [
+            ("review", gettext_lazy("in review")),
+            ("unattributed", gettext_lazy("nobody's")),
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Purchase]
+    ) -> QuerySet[Purchase]:
+        if self.value() == "review":
+            return queryset.exclude(review="")
+        if self.value() == "unattributed":
+            return queryset.filter(member=None)
+        return queryset
+
+
+@admin.register(Purchase)
+class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+    list_display = (
+        *("order_key", "merchant", "member", "said_status", "said_total"),
+        *("in_review", "attributed_at"),
+    )
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        AttentionFilter,
+        ("merchant", AutocompleteSelectFilter),
+    )
+    list_select_related = ("merchant", "member")
+    search_fields = ("order_key",)  # get_search_results says how
+    search_help_text = gettext_lazy("Order, tx- id, customer id or order number")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("order_key", "said_status"),
+                    ("of_member", "customer_id"),
+                    ("of_merchant", "order_number"),
+                    ("said_total", "said_commission"),
+                    *("review", "remarks"),
+                )
+            },
+        ),
+        (
+            gettext_lazy("Times and origin"),
+            {
+                "fields": (
+                    ("attributed_at", "modified_at"),
+                    ("validated_at", "due_at"),
+                    ("first_seen_at", "account"),
+                    ("category", "click"),
+                ),
+                "classes": ("collapse",),
+            },
+        ),
+    )
+    actions_detail = ("assign", "resolve")
+
+    @display(description=gettext_lazy("status"))
+    def said_status(self, purchase: Purchase) -> SafeString:
+        return status_badge(purchase)
+
+    @display(description=gettext_lazy("order total"))
+    def said_total(self, purchase: Purchase) -> str:
+        return order_total(purchase)
+
+    @display(description=gettext_lazy("commission"))
+    def said_commission(self, purchase: Purchase) -> str:
+        return commission(purchase)
+
+    @display(description=gettext_lazy("review"))
+    def in_review(self, purchase: Purchase) -> SafeString | str:
+        return badge(_("in review"), "warning") if purchase.review else ""
+
+    @display(description=gettext_lazy("remarks"))
+    def remarks(self, purchase: Purchase) -> SafeString | str:
+        return (
+            format_html_join(" ", "{}", ((said,) for said in purchase.flags)) or NOTHING
+        )
+
+    @display(description=gettext_lazy("member"))
+    def of_member(self, purchase: Purchase) -> SafeString | str:
+        return link(purchase.member)
+
+    @display(description=gettext_lazy("merchant"))
+    def of_merchant(self, purchase: Purchase) -> SafeString | str:
+        return link(purchase.merchant)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Purchase], search_term: str
+    ) -> tuple[QuerySet[Purchase], bool]:
+        """Each way of naming a purchase uses its own index, hence the union."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        ways = (
+            Q(order_key=term),
+            Q(member__customer_id=term),
+            Q(customer_id=term, member=None),
+            Q(order_number=term),
+        )
+        ids = [Purchase.objects.filter(way).order_by().values("pk") for way in ways]
+        told = Report.objects.filter(transaction_id=term).order_by().values("purchase")
+        return queryset.filter(pk__in=told.union(*ids)), False
+
+    def get_tables(self, request: HttpRequest, obj: Purchase) -> list[Table]:
+        return purchase_tables(obj)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        actions = super().get_actions_detail(request, object_id)
+        purchase = self.get_object(request, object_id) if actions else None
+        if purchase and purchase.review:
+            return actions
+        return [action for action in actions if action.path != "resolve"]
+
+    @action(
+        description=gettext_lazy("Assign to a member"),
+        permissions=["decide"],
+        url_path="assign",
+        icon="person_add",
+    )
+    def assign(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        purchase = self.find(request, object_id)
+        now = _("Now it belongs to %s.") % (purchase.member or _("nobody"))
+
+        def act(said: dict[str, Any]) -> str:
+            decisions.assign(
+                purchase,
+                member=said["member"],
+                reason=said["reason"],
+                **by_now(request),
+            )
+            self.log_change(request, purchase, f"Assigned: {said['reason']}")
+            return _belongs(purchase)
+
+        question = Question(
+            title=_("Assign this purchase to a member"),
+            explanation=_("What it earns moves to that member at once. %s") % now,
+            submit=_("Assign"),
+            form=partial(AssignForm, by=staff(request)),
+            act=act,
+            refusals=(decisions.Refused,),
+        )
+        return self.ask(request, purchase, question)
+
+    @action(
+        description=gettext_lazy("Resolve the review"),
+        permissions=["decide"],
+        url_path="resolve",
+        icon="gavel",
+    )
+    def resolve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        purchase = self.find(request, object_id)
+        if not purchase.review:
+            messages.error(request, _("This purchase is not in review."))
+            return redirect(change_url(purchase))
+
+        def act(said: dict[str, Any]) -> str:
+            decisions.resolve(
+                purchase,
+                report=said["report"],
+                reason=said["reason"],
+                **by_now(request),
+            )
+            self.log_change(request, purchase, f"Resolved: {said['reason']}")
+            return _resolved(purchase)
+
+        question = Question(
+            title=_("Resolve the review"),
+            explanation=purchase.review,
+            submit=_("Resolve"),
+            form=partial(ResolveForm, purchase=purchase),
+            act=act,
+            refusals=(decisions.Refused,),
+        )
+        return self.ask(request, purchase, question)
+
+
+def _belongs(purchase: Purchase) -> str:
+    if purchase.member is None:
+        return _("The purchase belongs to nobody now.")
+    return _("The purchase belongs to %s now.") % purchase.member
+
+
+def _resolved(purchase: Purchase) -> str:
+    if purchase.review:
+        return _("Decided, and it is still in review: %s") % purchase.review
+    return _("The review is resolved; the purchase is %s.") % (
+        purchase.get_status_display()
+    )
