@@ -4,17 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from json import dumps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 
 from rewards.history import History
 from rewards.models import NetworkAccount
+from rewards.parties import Parties
 from rewards.reports import DECLINED, VALIDATED, Arrival, Outcome, PurchaseReport
 from rewards.standing import Standing, advance, flags
-
-if TYPE_CHECKING:
-    from rewards.parties import Parties
 
 ROW = (
     "id",
@@ -137,7 +135,7 @@ class Case:
         self.report_ids[report.digest] = 0
         self.new.append(New(arrival, index, self.standing.differs_from(before)))
 
-    def meet(self, parties: "Parties") -> None:
+    def meet(self, parties: Parties) -> None:
         """Learn who the customer id, the click and the merchant are."""
         standing, report = self.standing, self.report
         click = parties.clicks.get(standing.click_reference)

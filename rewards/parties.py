@@ -1,10 +1,10 @@
 """Who a batch of purchases concerns: members, merchants, clicks, found by set."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Self
 
 from django.conf import settings
 
@@ -12,9 +12,7 @@ from merchants.models import Click, Merchant
 from rewards import bulk
 from rewards.models import Member
 from rewards.models.members import CUSTOMER_ID
-
-if TYPE_CHECKING:
-    from rewards.cases import Case
+from rewards.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +24,8 @@ class Parties:
     clicks: dict[str, tuple[int, str]]
 
     @classmethod
-    def of(cls, cases: Iterable["Case"], *, at: datetime) -> "Parties":
-        """Everyone named by these cases; unknown merchants and members are made."""
-        standings = [case.standing for case in cases if case.touched]
+    def of(cls, standings: Sequence[Standing], *, at: datetime) -> Self:
+        """Everyone named by these; unknown merchants and members are made."""
         clicks = _clicks({s.click_reference for s in standings} - {""})
         customers = {s.customer_id for s in standings}
         customers |= {customer_id for _, customer_id in clicks.values()}

@@ -49,12 +49,11 @@ def settle(
     """
     with transaction.atomic():
         cases = open_cases(arrivals, purchases=purchases, decision=decision, at=at)
-        parties = Parties.of(cases, at=at)
-        for case in cases:
-            case.meet(parties)
-        touched = _in_order([case for case in cases if case.touched])
-        if touched:
-            _settle(touched, decision=decision, at=at)
+        if touched := [case for case in cases if case.touched]:
+            parties = Parties.of([case.standing for case in touched], at=at)
+            for case in touched:
+                case.meet(parties)
+            _settle(_in_order(touched), decision=decision, at=at)
         outcomes = {i: o for case in cases for i, o in case.outcomes().items()}
     return [outcomes[index] for index in range(len(arrivals))]
 
