@@ -156,4 +156,4 @@ def first() -> InboundEvent:
 def pass_time(span: timedelta) -> None:
     """The database's clock goes on; the leases are what is measured against it."""
     claimed = InboundEvent.objects.filter(claimed_until__isnull=False)
-    claimed.update(claimed_until=F("claimed_until") - span)
+    claimed.update(claimed_until=F("claimed_until") - span - timedelta(seconds=1))
