@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from random import uniform
 from time import monotonic, sleep
 from uuid import uuid4
@@ -16,7 +17,7 @@ from uuid import uuid4
 import structlog
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Length, Now
 
 from ingestion.button.adapter import (
     NothingToSettle,
@@ -25,11 +26,13 @@ from ingestion.button.adapter import (
 )
 from ingestion.models import InboundEvent
 from rewards import bulk
+from rewards.races import Raced
 from rewards.reports import Arrival, Outcome
-from rewards.settlement import Raced, settle
+from rewards.settlement import settle
 
 LEASE = timedelta(seconds=30)
 MOST_ATTEMPTS = 5
+MOST_BYTES = 32 * 1024 * 1024  # of bodies in one batch
 PAUSES = (0.05, 0.2, 0.8)  # seconds at most, before settling is tried again
 
 log = structlog.get_logger(__name__)
@@ -92,49 +95,60 @@ def claim(most: int) -> list[InboundEvent]:
     token = uuid4().hex
     free = Q(claimed_until=None) | Q(claimed_until__lt=Now())
     with transaction.atomic():
-        waiting = list(
+        waiting = (
             InboundEvent.objects.filter(free, outcome="")
             .order_by("pk")
-            .select_for_update(skip_locked=True)[:most]
+            .select_for_update(skip_locked=True)
+            .annotate(size=Length("body"))
+            .values_list("pk", "attempts", "size")[:most]
         )
-        first, fresh = waiting[:1], [e for e in waiting if not e.attempts]
-        taken = first if first and first[0].attempts else fresh
-        InboundEvent.objects.filter(pk__among=[event.pk for event in taken]).update(
+        ids = _together(list(waiting))
+        taken = InboundEvent.objects.filter(pk__among=ids)
+        taken.update(
             claimed_by=token,
             claimed_until=Now() + LEASE,
             attempts=F("attempts") + 1,
         )
-    for event in taken:
-        event.claimed_by = token
-        event.attempts += 1
-    return taken
+    return list(taken.order_by("pk"))
+
+
+def _together(waiting: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Which of (id, attempts, size) to take: what was tried, alone; never too much."""
+    if not waiting or waiting[0][1]:
+        return [id for id, _, _ in waiting[:1]]
+    fresh = [(id, size) for id, attempts, size in waiting if not attempts]
+    sizes = accumulate(size for _, size in fresh)
+    fits = [
+        id for (id, _), total in zip(fresh, sizes, strict=True) if total <= MOST_BYTES
+    ]
+    return fits or [fresh[0][0]]
 
 
 def handle(events: Sequence[InboundEvent]) -> int:
     """Settle claimed events together; how many have an outcome now.
 
-    Where that fails, they are given back and come again one by one. The database's
-    own trouble is not the events': it is tried again, and counts as no attempt.
+    A lost race or the database's own trouble is tried again at once. Where settling
+    fails, the events are given back and come again one by one.
     """
     understood = [_understand(event) for event in events]
-    for pause in (*PAUSES, None):
+    for pause in PAUSES:
         try:
             return _settle(understood)
         except (Raced, OperationalError):
             connection.close_if_unusable_or_obsolete()
-            if pause is None:
-                _release(events, attempts=F("attempts") - 1)
-                raise
             sleep(uniform(0, pause))
         except Exception as error:
             return _failed(events, error)
-    raise AssertionError("unreachable")
+    try:
+        return _settle(understood)
+    except Exception as error:
+        return _failed(events, error)
 
 
 def _failed(events: Sequence[InboundEvent], error: Exception) -> int:
     log.error("events_failed", ids=[event.pk for event in events], exc_info=error)
     if len(events) == 1 and events[0].attempts >= MOST_ATTEMPTS:
-        return _give_up(events[0], f"{type(error).__name__}: {error}")
+        return _give_up(events[0], f"{type(error).__name__}: {_first_line(error)}")
     _release(events)
     return 0
 
@@ -151,7 +165,8 @@ def _understand(event: InboundEvent) -> Understood:
         return Understood(event, outcome=Outcome("quarantined", str(why)))
     except Exception as error:
         log.exception("event_not_read", event_id=event.pk)
-        reason = f"It could not be read: {type(error).__name__}: {error}"
+        what = f"{type(error).__name__}: {_first_line(error)}"
+        reason = f"It could not be read: {what}"
         return Understood(event, outcome=Outcome("quarantined", reason))
     return Understood(event, arrival=Arrival(report, event.source, event.received_at))
 
@@ -180,9 +195,9 @@ def _record(outcomes: Sequence[tuple[InboundEvent, Outcome]], *, at: datetime) -
         raise ClaimLost
 
 
-def _release(events: Sequence[InboundEvent], **changes: object) -> None:
+def _release(events: Sequence[InboundEvent]) -> None:
     ours = {"pk__among": [e.pk for e in events], "claimed_by": events[0].claimed_by}
-    InboundEvent.objects.filter(**ours).update(claimed_until=None, **changes)
+    InboundEvent.objects.filter(**ours).update(claimed_until=None)
 
 
 def _give_up(event: InboundEvent, error: str) -> int:
@@ -193,3 +208,8 @@ def _give_up(event: InboundEvent, error: str) -> int:
 
 def _stored(reason: str) -> str:
     return reason.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:4000]
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without the SQL that databases put below it."""
+    return next(iter(str(error).splitlines()), "")[:200]

@@ -60,11 +60,13 @@ class Case:
     settlement_before: int | None
     due_before: datetime | None
     elder: NetworkAccount | None
+    twin: bool
     history: History
     recheck: bool
     standing: Standing = field(init=False)
     state_before: PurchaseReport | None = field(init=False)
     report_ids: dict[bytes, int] = field(init=False)
+    said: dict[bytes, int] = field(init=False)
     new: list[New] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     settlement_id: int = 0
@@ -78,6 +80,9 @@ class Case:
         self.standing = standing  # type: ignore[assignment]  # until the first report
         self.state_before = standing.report if standing else None
         self.report_ids = {r.digest: id for id, r in self.history.reports.items()}
+        self.said = {}
+        for report in self.history.reports.values():
+            self._hear(report)
 
     @property
     def report(self) -> PurchaseReport:
@@ -120,16 +125,22 @@ class Case:
             return False
         return (
             self.recheck
+            or bool(self.review_before)
             or self.state_before is not self.report
             or self.member_before != self.member_id
         )
 
     def add(self, arrival: Arrival, index: int) -> None:
-        """Fold one more report in, or see that it is known."""
+        """Fold one more report in, or see that it is known.
+
+        The same said of the same second with a lesser fraction is known too: one
+        route tells fractions, the other doesn't.
+        """
         report = arrival.report
-        if report.digest in self.report_ids:
+        if self.said.get(report.saying, -1) >= report.modified_at.microsecond:
             self.repeated.append(index)
             return
+        self._hear(report)
         before = self.standing
         self.standing = advance(before, report)
         self.report_ids[report.digest] = 0
@@ -166,7 +177,7 @@ class Case:
         report = self.report
         return (
             self.id,
-            report.order_id or self.order_key,
+            self._order_id() or self.order_key,
             report.status,
             report.category,
             self.merchant_id,
@@ -186,6 +197,15 @@ class Case:
             dumps(found) if (found := flags(self.standing)) else "[]",
         )
 
+    def _order_id(self) -> str:
+        """The order's own id, whichever report told it."""
+        told = (*self.history.reports.values(), *(n.arrival.report for n in self.new))
+        return next((report.order_id for report in told if report.order_id), "")
+
+    def _hear(self, report: PurchaseReport) -> None:
+        fraction = report.modified_at.microsecond
+        self.said[report.saying] = max(fraction, self.said.get(report.saying, -1))
+
     def _outcome(self, new: New) -> Outcome:
         if not new.arrival.report.rewarded:
             return Outcome("ignored", "App installs are never rewarded.", self.id)
@@ -202,6 +222,8 @@ class Case:
             return ""
         if report.status == VALIDATED and report.commission is None:
             return "Validated without a commission."
+        if report.status == VALIDATED and report.order_total is None:
+            return "Validated without an order total."
         if self.account.rewarding is not None:
             return ""
         if not settings.REWARD_NEW_ACCOUNTS:

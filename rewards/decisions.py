@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q
 
+from rewards import interlock
 from rewards.due import settle_all
 from rewards.models import Decision, Member, NetworkAccount, Purchase, Report
 from rewards.settlement import settle
@@ -59,6 +59,7 @@ def decide_account(
     """
     kind = Decision.Kind.CONFIRM_ACCOUNT if rewarding else Decision.Kind.EXCLUDE_ACCOUNT
     with transaction.atomic():
+        interlock.close()
         NetworkAccount.objects.filter(pk=account.pk).update(rewarding=rewarding)
         account.rewarding = rewarding
         decision = Decision.objects.create(
@@ -69,7 +70,7 @@ def decide_account(
             decided_at=at,
         )
     own = Purchase.objects.filter(account=account)
-    same = Purchase.objects.filter(~Q(review=""), order_key__in=own.values("order_key"))
+    same = Purchase.objects.filter(order_key__in=own.values("order_key"))
     return settle_all(own, decision=decision, at=at) + settle_all(
         same.exclude(account=account), decision=decision, at=at
     )

@@ -1,27 +1,23 @@
 """Purchases that time alone changes, and purchases that waited for an edition."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
+import structlog
+from django.db import OperationalError
 from django.db.models import Q, QuerySet
 
 from rewards.models import Decision, Edition, Purchase
 from rewards.settlement import settle
 
 BATCH = 50
-STRAGGLING = timedelta(hours=1)
+
+log = structlog.get_logger(__name__)
 
 
 def settle_due(*, at: datetime) -> int:
-    """Settle every purchase that is due; how many were."""
-    due = Purchase.objects.filter(due_at__lte=at)
-    settled = _settle_stragglers(at=at)
-    while ids := list(
-        due.order_by("due_at", "pk").values_list("pk", flat=True)[:BATCH]
-    ):
-        settle(purchases=ids, at=at)
-        settled += len(ids)
-    return settled
+    """Settle every purchase that is due; how many there were."""
+    return settle_all(Purchase.objects.filter(due_at__lte=at), at=at)
 
 
 def settle_without_edition(*, at: datetime) -> int:
@@ -37,25 +33,33 @@ def settle_without_edition(*, at: datetime) -> int:
     return settle_all(waiting, at=at)
 
 
-def _settle_stragglers(*, at: datetime) -> int:
-    """Settle what another worker was settling while the first edition was published.
-
-    It may have looked for an edition just before and committed just after.
-    """
-    editions = Edition.objects.values_list("published_at", flat=True)[:2]
-    new = len(editions) == 1 and at - editions[0] < STRAGGLING
-    return settle_without_edition(at=at) if new else 0
-
-
 def settle_all(
     purchases: QuerySet[Purchase], *, decision: Decision | None = None, at: datetime
 ) -> int:
-    """Settle these purchases in batches; how many there were."""
+    """Settle these purchases in batches; how many there were.
+
+    One that can't be settled is logged and stops none of the others.
+    """
     last, settled = 0, 0
     while ids := _next(purchases, last):
-        settle(purchases=ids, decision=decision, at=at)
+        try:
+            settle(purchases=ids, decision=decision, at=at)
+        except OperationalError:
+            raise  # the database's trouble, not a purchase's
+        except Exception:
+            _settle_each(ids, decision=decision, at=at)
         last, settled = ids[-1], settled + len(ids)
     return settled
+
+
+def _settle_each(
+    ids: Sequence[int], *, decision: Decision | None, at: datetime
+) -> None:
+    for id in ids:
+        try:
+            settle(purchases=[id], decision=decision, at=at)
+        except Exception:
+            log.exception("purchase_not_settled", purchase_id=id)
 
 
 def _next(purchases: QuerySet[Purchase], last: int) -> Sequence[int]:

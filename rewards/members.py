@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
+from rewards import interlock
 from rewards.due import settle_all
 from rewards.models import Member, Purchase
 
@@ -17,6 +19,8 @@ def put_member(
     Orders that waited for this customer id are settled before it returns.
     """
     with transaction.atomic():
+        if not settings.MEMBERS_AUTO_ENROLL:
+            interlock.close()  # an order being settled must not miss its new member
         member, created = Member.objects.get_or_create(
             customer_id=customer_id, defaults={"joined_at": at, **changes}
         )

@@ -8,11 +8,12 @@ from rewards import bulk
 from rewards.cases import Case
 from rewards.history import History, decided, histories
 from rewards.models import Decision, NetworkAccount, Purchase, Report
-from rewards.reports import Arrival
+from rewards.races import Raced
+from rewards.reports import Arrival, PurchaseReport
 from rewards.standing import advance
 
 Key = tuple[int, str]
-"""Account id and order key."""
+"""Account id and order key, or account id and transaction id."""
 
 
 class Locked(NamedTuple):
@@ -41,20 +42,23 @@ def open_cases(
 ) -> list[Case]:
     """Find and lock every purchase concerned, in order, and fold in what is new.
 
-    A purchase that nobody has seen is opened without a row; the unique constraint
-    decides who makes it.
+    A purchase that nobody has seen is opened without a row; unique constraints decide
+    who makes it.
     """
     accounts = _accounts(
         {(a.report.network, a.report.account) for a in arrivals}, at=at
     )
-    keys = _keys(arrivals, accounts)
-    cases = _locked(set(keys), set(purchases))
-    for index, (key, arrival) in enumerate(zip(keys, arrivals, strict=True)):
-        cases[key].add(arrival, index)
+    places = _places([arrival.report for arrival in arrivals], accounts)
+    wanted = set(purchases)
+    cases = _cases(_lock(places, wanted), {*places, *wanted}, wanted)
+    for index, (place, arrival) in enumerate(zip(places, arrivals, strict=True)):
+        if place not in cases:
+            raise Raced  # another worker has renamed it since we looked
+        cases[place].add(arrival, index)
     if decision and decision.purchase_id:
-        case = next(c for c in cases.values() if c.id == decision.purchase_id)
+        case = cases[decision.purchase_id]
         case.standing = advance(case.standing, decided(decision, case.history))
-    return list(cases.values())
+    return list({case.id: case for case in cases.values()}.values())
 
 
 def _accounts(
@@ -75,50 +79,61 @@ def _account_ids(names: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
     return {(network, external_id): pk for network, external_id, pk in rows}
 
 
-def _keys(
-    arrivals: Sequence[Arrival], accounts: dict[tuple[str, str], int]
-) -> list[Key]:
-    """Which purchase each arrival speaks of.
+def _places(
+    reports: Sequence[PurchaseReport], accounts: dict[tuple[str, str], int]
+) -> list[Key | int]:
+    """Where each report belongs: the id of a purchase, or the key of a new one.
 
-    A transaction may be told first without its order and later with it, or the other
-    way round: the transaction id then finds the purchase it already has.
+    By its order; else, since a transaction may be told with its order at one time and
+    without it at another, by its transaction, in the database or in this batch.
     """
-    reports = [arrival.report for arrival in arrivals]
-    known = _known_transactions(
-        with_order={r.transaction_id for r in reports if r.order_id},
-        without_order={
-            r.transaction_id for r in reports if not r.order_id and r.rewarded
-        },
-    )
-    ids = [accounts[report.network, report.account] for report in reports]
-    return [
-        (id, known.get((id, report.transaction_id), report.order_key))
-        for id, report in zip(ids, reports, strict=True)
-    ]
+    known = _known(reports)
+    opened: dict[Key, Key] = {}
+    places: list[Key | int] = []
+    for report in reports:
+        account_id = accounts[report.network, report.account]
+        key = (account_id, report.order_key)
+        names = [key]
+        if report.rewarded:
+            names.append((account_id, report.transaction_id))
+        found = next((known[name] for name in names if name in known), None)
+        if found is None:
+            new = next((opened[name] for name in names if name in opened), key)
+            opened.update(dict.fromkeys(names, new))
+            places.append(new)
+        else:
+            known.update(dict.fromkeys(names, found) | known)
+            places.append(found)
+    return places
 
 
-def _known_transactions(
-    *, with_order: set[str], without_order: set[str]
-) -> dict[Key, str]:
-    found: dict[Key, str] = {}
-    if with_order:
-        early = Purchase.objects.filter(order_key__among=with_order)
-        for account_id, key in early.values_list("account_id", "order_key"):
-            found[account_id, key] = key
-    if without_order:
-        told = Report.objects.filter(transaction_id__among=without_order)
-        for account_id, transaction_id, key in told.values_list(
-            "purchase__account_id", "transaction_id", "purchase__order_key"
+def _known(reports: Sequence[PurchaseReport]) -> dict[Key, int]:
+    """Purchases by what may name them: their order, and transactions told without."""
+    known: dict[Key, int] = {}
+    bare = {r.transaction_id for r in reports if not r.order_id and r.rewarded}
+    if bare:
+        told = Report.objects.filter(transaction_id__among=bare).order_by("-pk")
+        for account_id, name, pk in told.values_list(
+            "purchase__account_id", "transaction_id", "purchase_id"
         ):
-            found[account_id, transaction_id] = key
-    return found
+            known[account_id, name] = pk
+    names = {r.order_key for r in reports} | {r.transaction_id for r in reports}
+    rows = Purchase.objects.filter(order_key__among=names)
+    for account_id, name, pk in rows.values_list("account_id", "order_key", "pk"):
+        known[account_id, name] = pk
+    return known
 
 
-def _locked(keys: set[Key], purchases: set[int]) -> dict[Key, Case]:
-    """Lock the rows there are, and the same orders in other accounts, by id."""
+def _lock(places: Sequence[Key | int], purchases: set[int]) -> list[Locked]:
+    """Lock these purchases, and the same orders in other accounts, in order of id.
+
+    Places for new ones follow, in order of arrival.
+    """
+    keys = dict.fromkeys(place for place in places if isinstance(place, tuple))
+    ids = purchases.union(place for place in places if isinstance(place, int))
     order_keys = {order_key for _, order_key in keys}
-    if purchases:
-        named = Purchase.objects.filter(pk__among=purchases)
+    if ids:
+        named = Purchase.objects.filter(pk__among=ids)
         order_keys.update(named.values_list("order_key", flat=True))
     rows = [
         Locked(*row)
@@ -127,17 +142,29 @@ def _locked(keys: set[Key], purchases: set[int]) -> dict[Key, Case]:
         .select_for_update(no_key=True)
         .values_list(*Locked._fields)
     ]
-    rows += _unseen(keys - {(row.account_id, row.order_key) for row in rows})
+    taken = {(row.account_id, row.order_key) for row in rows}
+    if any(key in taken for key in keys):
+        raise Raced  # it has been made since we looked
+    numbers = bulk.reserve_ids(Purchase, len(keys)) if keys else []
+    return rows + [Locked(id, *key) for id, key in zip(numbers, keys, strict=True)]
+
+
+def _cases(
+    rows: Sequence[Locked], concerned: set[Key | int], wanted: set[int]
+) -> dict[Key | int, Case]:
+    """A case for each purchase concerned, by id and by key."""
     accounts = NetworkAccount.objects.in_bulk({row.account_id for row in rows})
     elders = _elders(rows, accounts)
-    concerned = [
+    firsts = {row.order_key: row.id for row in reversed(rows)}
+    mine = [
         row
         for row in rows
-        if (row.account_id, row.order_key) in keys or row.id in purchases
+        if row.id in concerned or (row.account_id, row.order_key) in concerned
     ]
-    known = histories([row.id for row in concerned if row.settled])
-    return {
-        (row.account_id, row.order_key): Case(
+    known = histories([row.id for row in mine if row.settled])
+    cases: dict[Key | int, Case] = {}
+    for row in mine:
+        cases[row.id] = cases[row.account_id, row.order_key] = Case(
             id=row.id,
             account=accounts[row.account_id],
             order_key=row.order_key,
@@ -146,17 +173,11 @@ def _locked(keys: set[Key], purchases: set[int]) -> dict[Key, Case]:
             settlement_before=row.settlement_id,
             due_before=row.due_at,
             elder=elders.get(row.id),
+            twin=firsts[row.order_key] != row.id,
             history=known.get(row.id) or History(),
-            recheck=row.id in purchases,
+            recheck=row.id in wanted,
         )
-        for row in concerned
-    }
-
-
-def _unseen(keys: set[Key]) -> list[Locked]:
-    """Places for purchases that nobody has seen."""
-    ids = bulk.reserve_ids(Purchase, len(keys)) if keys else []
-    return [Locked(id, *key) for id, key in zip(ids, sorted(keys), strict=True)]
+    return cases
 
 
 def _elders(

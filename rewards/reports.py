@@ -84,12 +84,13 @@ class PurchaseReport:
     def differs_materially(self, other: Self) -> bool:
         """Whether the two say different things about worth; dates and ids don't count.
 
-        A report without customer id says nothing about the member.
+        A report without lines says nothing about them, and their order nothing ever.
         """
         if self._worth() != other._worth():
             return True
-        ids = {self.customer_id, other.customer_id} - {""}
-        return len(ids) == 2
+        if not self.lines or not other.lines:
+            return False
+        return sorted(map(repr, self.lines)) != sorted(map(repr, other.lines))
 
     def _worth(self) -> tuple[object, ...]:
         return (
@@ -98,7 +99,6 @@ class PurchaseReport:
             self.commission or 0,
             self.order_currency,
             self.order_total or 0,
-            self.lines,
         )
 
     @cached_property
@@ -108,18 +108,23 @@ class PurchaseReport:
         return json.dumps(values, default=_jsonable, separators=(",", ":"))
 
     @cached_property
-    def digest(self) -> bytes:
-        """Same digest, same report. Keyed: an erased customer id can't be guessed.
+    def saying(self) -> bytes:
+        """What is said in which second, as a keyed digest.
 
-        Whole seconds of ``modified_at``, since one network writes the same instant
-        with and without milliseconds.
+        One network writes the same instant with and without milliseconds. Keyed, so
+        that an erased customer id can't be guessed.
         """
-        at = int(self.modified_at.timestamp())
+        second = int(self.modified_at.timestamp())
         return blake2b(
-            f"{self.content}\0{self.customer_id}\0{at}".encode(),
+            f"{self.content}\0{self.customer_id}\0{second}".encode(),
             key=digest_key(),
-            digest_size=16,
+            digest_size=12,
         ).digest()
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Same digest, same report: what is said, and the fraction of its second."""
+        return self.saying + self.modified_at.microsecond.to_bytes(4, "big")
 
     @property
     def rank(self) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from django.db import IntegrityError, transaction
 
-from rewards import bulk, ledger
+from rewards import bulk, interlock, ledger
 from rewards.cases import ROW, Case
 from rewards.ledger import Posting, Pot
 from rewards.models import Account, Award, Decision, Purchase, Report, Settlement, Unit
@@ -19,11 +19,8 @@ from rewards.opening import open_cases
 from rewards.parties import Parties
 from rewards.program.editions import Editions, compiled
 from rewards.program.evaluation import Granted
+from rewards.races import Raced
 from rewards.reports import VALIDATED, Arrival, Outcome
-
-
-class Raced(Exception):
-    """Another transaction made one of these purchases first: settle the batch again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,7 @@ def settle(
     what became of each arrival, in their order. Raises Raced.
     """
     with transaction.atomic():
+        interlock.enter()
         cases = open_cases(arrivals, purchases=purchases, decision=decision, at=at)
         if touched := [case for case in cases if case.touched]:
             parties = Parties.of([case.standing for case in touched], at=at)
@@ -140,15 +138,15 @@ def _write_purchases(
     try:
         bulk.insert(
             Purchase,
-            (*columns, "account_id", "first_seen_at"),
-            [(*rows[case.id], case.account.pk, at) for case in new],
+            (*columns, "account_id", "twin", "first_seen_at"),
+            [(*rows[case.id], case.account.pk, case.twin, at) for case in new],
         )
+        known = [rows[case.id] for case in cases if not case.is_new]
+        bulk.update(Purchase, columns, known)
     except IntegrityError as error:
-        if "purchase_once_per_account" in str(error):
+        if "order_key" in str(error):
             raise Raced from error
         raise
-    known = [rows[case.id] for case in cases if not case.is_new]
-    bulk.update(Purchase, columns, known)
 
 
 def _current(case: Case, worth: Worth | None) -> tuple[int | None, datetime | None]:

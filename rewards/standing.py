@@ -33,7 +33,8 @@ class Standing:
 
     ``told_by`` is the greatest report that names a customer, ``clicked_by`` likewise
     a click: neither needs to be the report whose state holds. ``accepted`` is the
-    report that staff resolved on.
+    report that staff resolved on. A contradiction freezes all of it: what comes after
+    waits in ``later`` until staff resolve.
     """
 
     report: PurchaseReport
@@ -42,6 +43,7 @@ class Standing:
     assigned_to: int | None = None
     accepted: PurchaseReport | None = None
     contradiction: str = ""
+    later: tuple[PurchaseReport, ...] = ()
     tied: bool = False
 
     @property
@@ -82,7 +84,7 @@ def advance(standing: Standing | None, fact: Fact) -> Standing:
         raise ValueError("a decision about a purchase that nobody reported")
     if isinstance(fact, Assigned):
         return replace(standing, assigned_to=fact.member_id)
-    return replace(standing, report=fact.report, accepted=fact.report, contradiction="")
+    return _resolved(standing, fact.report)
 
 
 def flags(standing: Standing) -> list[str]:
@@ -103,29 +105,71 @@ def flags(standing: Standing) -> list[str]:
 
 def _reported(standing: Standing | None, new: PurchaseReport) -> Standing:
     if standing is None:
-        standing = Standing(new)
-    elif standing.report.terminal:
-        standing = _after_the_end(standing, new)
-    else:
-        tied = standing.tied or _ties(standing.report, new)
-        greatest = max(standing.report, new, key=lambda report: report.rank)
-        standing = replace(standing, report=greatest, tied=tied)
-    return replace(
-        standing,
-        told_by=_greater(standing.told_by, new if new.customer_id else None),
-        clicked_by=_greater(standing.clicked_by, new if new.click_reference else None),
+        return _named(Standing(new), new)
+    if standing.contradiction:
+        return replace(standing, later=(*standing.later, new))
+    if standing.report.terminal and new.terminal:
+        return _final_again(standing, new)
+    greatest = _greater(standing.report, new)
+    tied = _ties(standing.report, new) or (
+        standing.tied and greatest is standing.report
     )
+    return _named(replace(standing, report=greatest, tied=tied), new)
 
 
-def _after_the_end(standing: Standing, new: PurchaseReport) -> Standing:
-    """A terminal state never changes: a different second one asks staff instead."""
+def _final_again(standing: Standing, new: PurchaseReport) -> Standing:
+    """A final state stays: a materially different second one asks staff instead."""
     final = standing.report
-    if not new.terminal or not final.differs_materially(new):
+    if final.differs_materially(new) or _names_another(standing, new):
+        said = f"{final.status} before, and now {new.status}"
+        if new.status == final.status:
+            said = f"{final.status} twice, with different content"
+        return replace(standing, contradiction=f"The network reported it {said}.")
+    if standing.accepted is None:
+        standing = replace(standing, report=_greater(final, new))
+    return _named(standing, new)
+
+
+def _names_another(standing: Standing, new: PurchaseReport) -> bool:
+    """Whether two final reports name two customers, or, naming none, two clicks."""
+    told, clicked = standing.told_by, standing.clicked_by
+    if new.customer_id and told:
+        return told.terminal and told.customer_id != new.customer_id
+    if new.click_reference and clicked and not told:
+        return clicked.terminal and clicked.click_reference != new.click_reference
+    return False
+
+
+def _resolved(standing: Standing, chosen: PurchaseReport) -> Standing:
+    """Staff's choice is the state and names the member; the rest is caught up on."""
+    told = chosen if chosen.customer_id else standing.told_by
+    clicked = chosen if chosen.click_reference else standing.clicked_by
+    later = standing.later
+    standing = replace(
+        standing,
+        report=chosen,
+        accepted=chosen,
+        told_by=told,
+        clicked_by=clicked,
+        contradiction="",
+        later=(),
+    )
+    for report in later:
+        if not report.terminal:
+            standing = _named(standing, report)
+    return standing
+
+
+def _named(standing: Standing, new: PurchaseReport) -> Standing:
+    """The standing with the customer and the click that this report names."""
+    told, clicked = standing.told_by, standing.clicked_by
+    if new.customer_id:
+        told = _greater(told, new) if told else new
+    if new.click_reference:
+        clicked = _greater(clicked, new) if clicked else new
+    if told is standing.told_by and clicked is standing.clicked_by:
         return standing
-    said = f"{final.status} before, and now {new.status}"
-    if new.status == final.status:
-        said = f"{final.status} twice, with different content"
-    return replace(standing, contradiction=f"The network reported it {said}.")
+    return replace(standing, told_by=told, clicked_by=clicked)
 
 
 def _ties(one: PurchaseReport, other: PurchaseReport) -> bool:
@@ -134,9 +178,5 @@ def _ties(one: PurchaseReport, other: PurchaseReport) -> bool:
     return same and one.differs_materially(other)
 
 
-def _greater(
-    one: PurchaseReport | None, other: PurchaseReport | None
-) -> PurchaseReport | None:
-    if one is None or other is None:
-        return one or other
+def _greater(one: PurchaseReport, other: PurchaseReport) -> PurchaseReport:
     return max(one, other, key=lambda report: report.rank)

@@ -19,7 +19,7 @@ from django.db import OperationalError, close_old_connections, connection, trans
 from django.db.models import QuerySet
 
 from rewards.models import Purchase
-from rewards.settlement import Raced
+from rewards.races import Raced
 from rewards.verification import checks
 from tests.builders import (
     ORDERED,

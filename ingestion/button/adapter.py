@@ -109,10 +109,10 @@ def _report(t: Transaction, *, received_at: datetime) -> PurchaseReport:
         order_currency=_currency("order_currency", t.order_currency, t.order_total),
         order_total=t.order_total,
         lines=tuple(_line_item(line) for line in t.order_line_items or ()),
-        country=(t.country or "")[:2].upper(),
+        country=_country(t.country or ""),
         channel=(t.order_click_channel or "")[:32],
-        purchased_at=_instant("order_purchase_date", t.purchased),
-        validated_at=_instant("validated_date", t.validated_date),
+        purchased_at=_second(_instant("order_purchase_date", t.purchased)),
+        validated_at=_second(_instant("validated_date", t.validated_date)),
     )
 
 
@@ -132,7 +132,8 @@ def _refuse_foreign(t: Transaction) -> None:
 
 def _currency(field: str, code: str | None, amount: int | None) -> str:
     """The currency's code; an amount without one can't be read."""
-    code = (code or "").upper()
+    code = code or ""
+    code = code.upper() if code.isascii() else code
     if code and code not in EXPONENTS:
         raise NotUnderstood(f"{field}: {_quoted(code)} is no ISO 4217 currency.")
     if amount and not code:
@@ -151,6 +152,16 @@ def _instant(field: str, text: str | None) -> Any:
     if at < EARLIEST:
         raise NotUnderstood(f"{field}: {text} is before 2010.")
     return at
+
+
+def _second(at: datetime | None) -> datetime | None:
+    """Whole seconds: one route tells fractions that the other leaves out."""
+    return at.replace(microsecond=0) if at else None
+
+
+def _country(code: str) -> str:
+    """ISO 3166 alpha-2 in capitals; anything longer is no country to a rule."""
+    return code.upper() if len(code) == 2 and code.isascii() else ""
 
 
 def _attributed_at(t: Transaction) -> datetime:

@@ -29,10 +29,10 @@ def webhook_delivery(body: bytes) -> Delivery:
         envelope = read_json(body)
     except Unreadable:
         return Delivery(NETWORK, "webhook", body, digest=_digest(b"raw", body))
-    if not isinstance(envelope, dict):
-        envelope = {"data": envelope}
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), dict):
+        return Delivery(NETWORK, "webhook", body, digest=_digest(b"raw", body))
     event_type = envelope.get("event_type")
-    content = [event_type, envelope.get("data")]
+    content = [event_type, envelope["data"]]
     return Delivery(
         NETWORK,
         "webhook",

@@ -7,7 +7,14 @@ checks here run inside pydantic's core; the adapter does what needs Python.
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 MOST_MINOR_UNITS = 10**12
 MOST_LINES = 1_000
@@ -27,6 +34,14 @@ Labels = str | list[str] | None
 
 class _Lenient(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        """A null under one spelling must not hide the value under the other."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None}
 
 
 class Line(_Lenient):

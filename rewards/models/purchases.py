@@ -81,6 +81,11 @@ class Purchase(models.Model):
         help_text=_("Why staff must look. While it stands, nothing moves."),
     )
     flags = models.JSONField(_("remarks"), default=list)
+    twin = models.BooleanField(
+        _("second"),
+        default=False,
+        help_text=_("Another network account had the same order before."),
+    )
     due_at = models.DateTimeField(
         _("due"),
         null=True,
@@ -96,7 +101,13 @@ class Purchase(models.Model):
             # The order first: one look-up finds the same order in other accounts too.
             models.UniqueConstraint(
                 fields=["order_key", "account"], name="purchase_once_per_account"
-            )
+            ),
+            # Two workers that meet one order in two accounts can't both be the first.
+            models.UniqueConstraint(
+                fields=["order_key"],
+                condition=Q(twin=False),
+                name="purchase_first_of_its_order",
+            ),
         ]
         indexes = [
             models.Index(fields=["member", "-attributed_at", "-id"], name="by_member"),

@@ -11,7 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max
 
-from rewards.models import Edition, Program
+from rewards import interlock
+from rewards.models import Edition
 from rewards.program import draft
 from rewards.program.evaluation import CompiledProgram
 from rewards.program.vocabulary import ProgramError
@@ -73,9 +74,7 @@ def publish(
     """
     _refuse_shut_gates()
     with transaction.atomic():
-        # The one program row makes publishers wait for each other.
-        Program.load()
-        Program.objects.select_for_update().get(pk=1)
+        interlock.close()
         program = draft.load()
         if not program.rules:
             raise ProgramError(["the draft has no rules: nothing would ever be earned"])

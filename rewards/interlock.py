@@ -1,0 +1,29 @@
+"""Keeps what settling looks up from changing while somebody settles.
+
+A settling that read "no edition" or "undecided account" just before that changed, and
+commits just after, would be missed by whoever settles the consequences. So settling
+holds the program's row in common, and whoever changes what it reads takes the row for
+a moment alone: what was in flight is committed then, and what follows sees the change.
+SQLite has one writer and needs none of it.
+"""
+
+from django.db import connection
+
+from rewards.models import Program
+
+
+def enter() -> None:
+    """Settle: many may at once. Inside the settling's transaction, first of all."""
+    _lock("FOR SHARE")
+
+
+def close() -> None:
+    """Change what settling reads. Inside that change's short transaction, first."""
+    Program.load()
+    _lock("FOR UPDATE")
+
+
+def _lock(strength: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM rewards_program WHERE id = 1 {strength}")
