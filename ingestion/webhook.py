@@ -7,6 +7,7 @@ URL is served in front of everything of Django's that could answer 301, 400, 403
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, BinaryIO
 
 import structlog
@@ -15,12 +16,13 @@ from django.http import HttpRequest, HttpResponse
 
 from ingestion.button.envelope import webhook_delivery
 from ingestion.button.signature import is_authentic
+from ingestion.door import PATHS
 from ingestion.inbox import store
 
 HEADERS = {"Content-Type": "text/plain", "Content-Length": "0"}
 PIECE = 65_536
+SILENCE, PATIENCE = 10, 30  # seconds: nobody's slow body may hold a thread for long
 MOST_DISCARDED = 64 * 1024 * 1024
-PATHS = ("/webhooks/button/", "/webhooks/button")
 
 log = structlog.get_logger(__name__)
 
@@ -78,12 +80,17 @@ def _read(environ: dict[str, Any], *, most: int) -> bytes:
     """
     stream = environ["wsgi.input"]
     length = _length(environ)
+    if connection := environ.get("gunicorn.socket"):
+        connection.settimeout(SILENCE)
+    deadline = monotonic() + PATIENCE
     body = bytearray()
     while piece := stream.read(_next(length, len(body))):
         body += piece
         if len(body) > most:
             _discard(stream, _remaining(length, len(body)))
             raise TooLarge
+        if monotonic() > deadline:
+            raise ConnectionError("the body came too slowly")
     if length is not None and len(body) < length:
         raise ConnectionError("the body ended early")
     return bytes(body)
@@ -97,7 +104,9 @@ def _length(environ: dict[str, Any]) -> int | None:
         raise ConnectionError("this server does not decode chunked bodies")
     length = environ.get("CONTENT_LENGTH") or ""
     # A length that is no number is a body that nobody can delimit: empty.
-    return int(length) if length.isascii() and length.isdigit() else 0
+    if not (length.isascii() and length.isdigit()):
+        return 0
+    return int(length) if len(length) < 19 else 10**18
 
 
 def _next(length: int | None, read: int) -> int:

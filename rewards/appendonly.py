@@ -19,6 +19,13 @@ TABLES: dict[str, tuple[str, ...]] = {
     "rewards_edition": ("withdrawn_at",),
 }
 
+UNIQUE = {
+    "rewards_transfer": "source = NEW.source AND reference = NEW.reference",
+    "rewards_report": "purchase_id = NEW.purchase_id AND digest = NEW.digest",
+    "rewards_edition": "number = NEW.number",
+}
+EVENTS = ("update", "delete", "other")  # TRUNCATE in PostgreSQL, REPLACE in SQLite
+
 _POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -63,39 +70,41 @@ def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     connection = connections[using]
     query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+        query = (
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        )
     with connection.cursor() as cursor:
         cursor.execute(query)
         found = {name for (name,) in cursor.fetchall()}
     return [
-        table for table in TABLES if not {f"{table}_update", f"{table}_delete"} <= found
+        table
+        for table in TABLES
+        if not {f"{table}_{event}" for event in EVENTS} <= found
     ]
 
 
 def _drops(connection: BaseDatabaseWrapper, table: str) -> list[str]:
     on = f" ON {table}" if connection.vendor == "postgresql" else ""
-    events = ("update", "delete", "truncate") if on else ("update", "delete")
-    return [f"DROP TRIGGER IF EXISTS {table}_{event}{on}" for event in events]
+    return [f"DROP TRIGGER IF EXISTS {table}_{event}{on}" for event in EVENTS]
 
 
 def _triggers(connection: BaseDatabaseWrapper, table: str) -> list[str]:
     if connection.vendor == "postgresql":
         call = "EXECUTE FUNCTION refuse_change()"
         row = f"FOR EACH ROW {call}"
-        truncate = f"FOR EACH STATEMENT {call}"
+        other = f"TRUNCATE ON {table} FOR EACH STATEMENT {call}"
     else:
         row = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        truncate = ""
-    statements = [
+        # INSERT OR REPLACE deletes the row that is there, past the delete trigger.
+        same = " OR ".join(["id = NEW.id", *filter(None, [UNIQUE.get(table)])])
+        held = f"SELECT 1 FROM {table} WHERE {same}"
+        other = f"INSERT ON {table} WHEN EXISTS ({held}) {row}"
+    return [
         f"CREATE TRIGGER {table}_update BEFORE UPDATE{_of(connection, table)}"
         f" ON {table} {row}",
         f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {row}",
+        f"CREATE TRIGGER {table}_other BEFORE {other}",
     ]
-    if truncate:
-        statements.append(
-            f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} {truncate}"
-        )
-    return statements
 
 
 def _of(connection: BaseDatabaseWrapper, table: str) -> str:

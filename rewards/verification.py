@@ -85,7 +85,8 @@ QUERIES: dict[str, str] = {
         SELECT s.purchase_id FROM rewards_settlement s
         JOIN rewards_report r ON r.id = s.report_id AND r.status <> 'pending'
         JOIN rewards_settlement l ON l.purchase_id = s.purchase_id AND l.id > s.id
-        JOIN rewards_report q ON q.id = l.report_id AND q.status <> r.status
+        JOIN rewards_report q ON q.id = l.report_id AND (q.status <> r.status
+            OR q.order_total <> r.order_total OR q.commission <> r.commission)
         WHERE NOT EXISTS (
             SELECT 1 FROM rewards_settlement d
             JOIN rewards_decision v ON v.id = d.decision_id AND v.kind = 'resolve'

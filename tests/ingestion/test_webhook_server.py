@@ -118,6 +118,8 @@ def test_nine_megabytes_are_413(port: int) -> None:
         b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: x\r\nOrigin: null\r\n",
         b"Content-Type: multipart/form-data\r\n",
         b"Content-Encoding: gzip\r\n",
+        b"Content-Type: application/json; a*=nosuch''x\r\n",
+        b"Content-Type: a; charset*=utf-8''%00\r\n",
     ],
 )
 def test_odd_headers_are_an_invalid_signature(port: int, headers: bytes) -> None:
@@ -139,6 +141,17 @@ def test_http_1_0_without_a_host(port: int) -> None:
     head = b"POST /webhooks/button/ HTTP/1.0\r\n" + SIGNED
     length = b"Content-Length: " + str(len(BODY)).encode() + b"\r\n\r\n"
     assert ask(port, head + length + BODY) == 200
+
+
+def test_a_silent_sender_is_let_go(port: int) -> None:
+    """Four of them hold every thread, and the server answers again all the same."""
+    head = b"POST /webhooks/button/ HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+    for connection in silent:
+        connection.sendall(head)
+    assert post(port) == 200
+    for connection in silent:
+        connection.close()
 
 
 def test_a_body_that_ends_early_is_none_of_the_forbidden(port: int) -> None:

@@ -62,6 +62,36 @@ def test_history_refuses_truncation(earned: None) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("reference", ["id", "reference"])
+def test_history_refuses_replacement(earned: None, reference: str) -> None:
+    if connection.vendor == "postgresql":
+        return  # has no such statement
+    other = "id + 1" if reference == "reference" else "id"
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "INSERT OR REPLACE INTO rewards_transfer (id, from_account_id,"
+            " to_account_id, amount, source, reference, recorded_at)"
+            f" SELECT {other}, from_account_id, to_account_id, 1, source, reference,"
+            " recorded_at FROM rewards_transfer"
+        )
+    assert Transfer.objects.get().amount == 91
+
+
+@pytest.mark.django_db
+def test_a_disabled_trigger_is_found(earned: None) -> None:
+    if connection.vendor == "sqlite":
+        return  # can't disable one
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE rewards_transfer DISABLE TRIGGER USER")
+    assert broken() == {"history can't be rewritten"}
+
+
+@pytest.mark.django_db
 def test_history_refuses_the_orm(earned: None) -> None:
     transfer = Transfer.objects.get()
     transfer.amount = 1
