@@ -6,10 +6,12 @@ database's clock, so a worker that dies only makes its rows wait.
 
 import gc
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from math import inf
 from random import uniform
 from time import monotonic, sleep
 from uuid import uuid4
@@ -61,15 +63,41 @@ def batch_size() -> int:
 
 def drain(*, seconds: float | None = None) -> int:
     """Handle events until none is waiting, or the time is up; how many were."""
-    until = monotonic() + seconds if seconds is not None else None
+    until = monotonic() + seconds if seconds is not None else inf
     handled = 0
-    while until is None or monotonic() < until:
+    for understood in _batches(until):
         with _collector_paused():
-            events = claim(batch_size())
-            handled += handle(events) if events else 0
-        if not events:
-            break
+            handled += _handle(understood)
     return handled
+
+
+def _batches(until: float) -> Iterator[list[Understood]]:
+    """Claimed and understood events, batch by batch.
+
+    On PostgreSQL the next batch is read, on a connection of its own, while this one
+    settles. Inside a transaction nobody else would see what there is to read.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        while monotonic() < until and (batch := _read()):
+            yield batch
+        return
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            following = reader.submit(_read)
+            while batch := following.result():
+                following = reader.submit(_read if monotonic() < until else list)
+                yield batch
+        finally:
+            reader.submit(_hang_up).result()
+
+
+def _hang_up() -> None:
+    """Close the connection of the thread that runs this."""
+    connection.close()
+
+
+def _read() -> list[Understood]:
+    return [_understand(event) for event in claim(batch_size())]
 
 
 @contextmanager
@@ -109,7 +137,8 @@ def claim(most: int) -> list[InboundEvent]:
             claimed_until=Now() + LEASE,
             attempts=F("attempts") + 1,
         )
-    return list(taken.order_by("pk"))
+    needed = ("source", "body", "received_at", "attempts", "claimed_by")
+    return list(taken.only(*needed).order_by("pk"))
 
 
 def _together(waiting: Sequence[tuple[int, int, int]]) -> list[int]:
@@ -130,7 +159,11 @@ def handle(events: Sequence[InboundEvent]) -> int:
     A lost race or the database's own trouble is tried again at once. Where settling
     fails, the events are given back and come again one by one.
     """
-    understood = [_understand(event) for event in events]
+    return _handle([_understand(event) for event in events])
+
+
+def _handle(understood: Sequence[Understood]) -> int:
+    events = [u.event for u in understood]
     for pause in PAUSES:
         try:
             return _settle(understood)
@@ -182,14 +215,19 @@ def _settle(understood: Sequence[Understood]) -> int:
 
 def _record(outcomes: Sequence[tuple[InboundEvent, Outcome]], *, at: datetime) -> None:
     """Write outcomes, provided that the claim is still ours. Raises ClaimLost."""
-    recorded = bulk.update(
-        InboundEvent,
-        ("id", "claimed_by", "outcome", "reason", "handled_at", "purchase_id"),
-        [
-            (event.pk, event.claimed_by, o.kind, _stored(o.reason), at, o.purchase_id)
-            for event, o in outcomes
-        ],
-        keys=2,
+    alike: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
+    for event, outcome in outcomes:
+        same = alike.setdefault((outcome.kind, _stored(outcome.reason)), [])
+        same.append((event.pk, outcome.purchase_id))
+    recorded = sum(
+        bulk.update(
+            InboundEvent,
+            ("id", "purchase_id"),
+            rows,
+            alike={"outcome": kind, "reason": reason, "handled_at": at},
+            where={"claimed_by": outcomes[0][0].claimed_by},
+        )
+        for (kind, reason), rows in alike.items()
     )
     if recorded != len(outcomes):
         raise ClaimLost

@@ -5,7 +5,7 @@ tables for every order. Rows are tuples in the order of ``columns`` (attribute n
 ``member_id`` for a foreign key); JSON is given as text already.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,46 +69,60 @@ def insert_missing(model: type[Model], columns: Sequence[str], rows: Rows) -> No
 
 
 def update(
-    model: type[Model], columns: Sequence[str], rows: Rows, *, keys: int = 1
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    alike: Mapping[str, Any] | None = None,
+    where: Mapping[str, Any] | None = None,
 ) -> int:
-    """Update rows by their first ``keys`` columns; the number of rows updated."""
-    return _update(model, columns, rows, keys, "{0} = new.{0}", "{0} = %s")
+    """Update rows by their first column; the number of rows updated.
+
+    ``alike`` are columns that get one value in all of them; only rows that are as
+    ``where`` says are touched.
+    """
+    forms = "{0} = new.{0}", "{0} = %s"
+    return _update(model, columns, rows, *forms, alike or {}, where or {})
 
 
 def increase(model: type[Model], column: str, rows: Rows) -> int:
     """Add to one column; rows are (id, amount, positive or negative)."""
-    return _update(
-        model, ["id", column], rows, 1, "{0} = old.{0} + new.{0}", "{0} = {0} + %s"
-    )
+    forms = "{0} = old.{0} + new.{0}", "{0} = {0} + %s"
+    return _update(model, ["id", column], rows, *forms, {}, {})
 
 
 def _update(
     model: type[Model],
     columns: Sequence[str],
     rows: Rows,
-    keys: int,
     many: str,
     each: str,
+    alike: Mapping[str, Any],
+    where: Mapping[str, Any],
 ) -> int:
     if not rows:
         return 0
-    fields = _fields(model, columns)
-    found, changed = fields[:keys], fields[keys:]
+    key, *changed = fields = _fields(model, columns)
+    form = many if _postgresql() else each
+    changes = [form.format(_name(f)) for f in changed] + [f"{c} = %s" for c in alike]
+    only = "".join(f" AND {column} = %s" for column in where)
     with connection.cursor() as cursor:
         if _postgresql():
+            old = only.replace(" AND ", " AND old.")
             cursor.execute(
-                f"UPDATE {_table(model)} AS old"
-                f" SET {', '.join(many.format(_name(f)) for f in changed)}"
-                f" FROM unnest({_arrays(fields)}) AS new({_names(fields)}) WHERE "
-                + " AND ".join(f"old.{_name(f)} = new.{_name(f)}" for f in found),
-                _columns_of(rows),
+                f"UPDATE {_table(model)} AS old SET {', '.join(changes)}"
+                f" FROM unnest({_arrays(fields)}) AS new({_names(fields)})"
+                f" WHERE old.{_name(key)} = new.{_name(key)}{old}",
+                [*alike.values(), *_columns_of(rows), *where.values()],
             )
         else:
             cursor.executemany(
-                f"UPDATE {_table(model)}"
-                f" SET {', '.join(each.format(_name(f)) for f in changed)} WHERE "
-                + " AND ".join(f"{_name(f)} = %s" for f in found),
-                [_adapted((*row[keys:], *row[:keys])) for row in rows],
+                f"UPDATE {_table(model)} SET {', '.join(changes)}"
+                f" WHERE {_name(key)} = %s{only}",
+                [
+                    _adapted((*row[1:], *alike.values(), row[0], *where.values()))
+                    for row in rows
+                ],
             )
         return cursor.rowcount
 

@@ -4,7 +4,6 @@ The contract between the apps: an adapter such as ingestion.button builds a
 PurchaseReport, and rewards knows nothing else of where it came from.
 """
 
-import json
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +11,7 @@ from hashlib import blake2b
 from typing import Any, Self
 
 from django.conf import settings
+from pydantic_core import to_json
 
 PENDING, VALIDATED, DECLINED = "pending", "validated", "declined"
 STATUS_RANK = {PENDING: 0, VALIDATED: 1, DECLINED: 2}
@@ -104,8 +104,7 @@ class PurchaseReport:
     @cached_property
     def content(self) -> str:
         """The report as JSON, without what is stored in columns of its own."""
-        values = {name: getattr(self, name) for name in _CONTENT}
-        return json.dumps(values, default=_jsonable, separators=(",", ":"))
+        return to_json({name: getattr(self, name) for name in _CONTENT}).decode()
 
     @cached_property
     def saying(self) -> bytes:
@@ -163,12 +162,6 @@ _LINE_TUPLES = ("categories", "subcategories")
 def digest_key() -> bytes:
     """The key of stored digests, in the 64 bytes that BLAKE2 takes."""
     return blake2b(settings.DIGEST_KEY.encode()).digest()
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return {name: getattr(value, name) for name in _LINE_FIELDS}
 
 
 def _restore_line(line: dict[str, Any]) -> LineItem:

@@ -332,7 +332,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         help_text="Why staff must look. While it stands, nothing moves.",
-                        max_length=255,
+                        max_length=400,
                         verbose_name="review",
                     ),
                 ),

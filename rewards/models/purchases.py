@@ -76,7 +76,7 @@ class Purchase(models.Model):
     )
     review = models.CharField(
         _("review"),
-        max_length=255,
+        max_length=400,
         blank=True,
         help_text=_("Why staff must look. While it stands, nothing moves."),
     )
