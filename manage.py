@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError, ProgrammingError
 
 
 def main() -> None:
@@ -15,6 +16,13 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.stderr.write(f"Refusing to start. {error}\n")
         sys.exit(2)
+    except (OperationalError, ProgrammingError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        said = str(error).splitlines()[0]
+        sys.stderr.write(f"The database can't do that: {said}\n")
+        sys.stderr.write("Is DATABASE_URL right, and has `migrate` been run?\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

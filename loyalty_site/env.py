@@ -91,7 +91,8 @@ def only_local(hosts: list[str]) -> bool:
 def refuse_strangers(hosts: list[str], **opened: bool) -> None:
     """Refuse what lets anybody in where a public name leads here."""
     for name in opened:
-        if opened[name] and not only_local(hosts):
+        anywhere = name == "DEMO" and "*" in hosts
+        if opened[name] and (anywhere or not only_local(hosts)):
             raise ImproperlyConfigured(
                 f"{name} lets strangers in, and ALLOWED_HOSTS names a public host:"
                 f" turn {name} off (`make run` sets it, in run.env of DATA_DIR)."

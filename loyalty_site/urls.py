@@ -6,8 +6,6 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from loyalty_site.health import healthz, readyz
-
 favicon = RedirectView.as_view(url=static("loyalty_site/icon.svg"))
 
 urlpatterns = [
@@ -20,7 +18,5 @@ urlpatterns = [
         name="api-docs",
     ),
     path("favicon.ico", favicon),
-    path("healthz", healthz),
-    path("readyz", readyz),
     path("", include("rewards.pages.urls")),
 ]

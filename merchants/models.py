@@ -8,12 +8,6 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 
-class MerchantQuerySet(models.QuerySet["Merchant"]):
-    def listed(self) -> "MerchantQuerySet":
-        """The stores that members see."""
-        return self.filter(listed=True)
-
-
 class Merchant(models.Model):
     """A store whose orders a network reports.
 
@@ -37,8 +31,6 @@ class Merchant(models.Model):
         _("listed"), default=False, help_text=_("Members see listed stores.")
     )
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
-
-    objects = MerchantQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("merchant")

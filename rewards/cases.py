@@ -45,6 +45,7 @@ class New:
     arrival: Arrival
     index: int
     changed: bool
+    contradicts: bool
     id: int = 0
 
 
@@ -144,7 +145,9 @@ class Case:
         before = self.standing
         self.standing = advance(before, report)
         self.report_ids[report.digest] = 0
-        self.new.append(New(arrival, index, self.standing.differs_from(before)))
+        after = self.standing
+        changed = after.differs_from(before)
+        self.new.append(New(arrival, index, changed, bool(after.contradiction)))
 
     def meet(self, parties: Parties) -> None:
         """Learn who the customer id, the click and the merchant are."""
@@ -209,7 +212,7 @@ class Case:
     def _outcome(self, new: New) -> Outcome:
         if not new.arrival.report.rewarded:
             return Outcome("ignored", "App installs are never rewarded.", self.id)
-        if self.review:
+        if new.contradicts or self._held():
             return Outcome("review", self.review, self.id)
         if not new.changed:
             return Outcome("unchanged", "A newer state is known already.", self.id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ingestion.button.envelope import NETWORK, Unreadable, read_json
 from ingestion.button.payloads import Labels, Line, Transaction
@@ -30,6 +31,20 @@ CATEGORIES = (*REWARDED_CATEGORIES, APP_INSTALL)
 INFORMATION = {
     "order-checkout": "A checkout signal carries no order; its transaction follows.",
     "ping": "A test delivery.",
+}
+WANTED = {
+    "missing": "is missing",
+    "int_type": "is no whole number",
+    "int_from_float": "is no whole number",
+    "less_than_equal": "is beyond all reason",
+    "greater_than_equal": "is beyond all reason",
+    "string_type": "is no text",
+    "string_too_short": "is empty",
+    "string_pattern_mismatch": "has characters that no id has",
+    "string_unicode": "has characters that no text has",
+    "list_type": "is no list",
+    "dict_type": "is no object",
+    "model_type": "is no object",
 }
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 MOST_SKEW = timedelta(hours=24)
@@ -76,12 +91,17 @@ def _transaction(data: Any) -> Transaction:
     try:
         return Transaction.model_validate(data)
     except ValidationError as error:
-        lines = [_line(e["loc"], e["msg"]) for e in error.errors()]
+        lines = [_line(e) for e in error.errors()]
         raise NotUnderstood("\n".join(lines[:20])) from None
 
 
-def _line(path: tuple[int | str, ...], message: str) -> str:
-    return f"{'.'.join(map(str, path))}: {message}"
+def _line(error: ErrorDetails) -> str:
+    """One mistake, for staff: which field, and what it should have been."""
+    field = ".".join(map(str, error["loc"]))
+    wanted = WANTED.get(error["type"], error["msg"])
+    if error["type"] == "string_pattern_mismatch" and field.endswith("_date"):
+        wanted = "is no time such as 2026-11-04T18:40:07Z"
+    return f"{field}: {wanted}"
 
 
 def _report(t: Transaction, *, received_at: datetime) -> PurchaseReport:

@@ -26,6 +26,7 @@ from rewards.api.problems import Invalid
 from rewards.members import put_member
 from rewards.models import Award, Member, Purchase, Transfer
 from rewards.models.members import CUSTOMER_ID as CUSTOMER_ID_PATTERN
+from rewards.reports import REWARDED_CATEGORIES
 
 
 def _email(text: str) -> str:
@@ -101,7 +102,9 @@ class ActivityView(ApiView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """List a member's purchases, newest order first."""
-        purchases = Purchase.objects.filter(member=find_member(customer_id))
+        purchases = Purchase.objects.filter(
+            member=find_member(customer_id), category__in=REWARDED_CATEGORIES
+        )
         awards = Prefetch("settlement__awards", Award.objects.select_related("unit"))
         return page(
             purchases.select_related("merchant", "settlement").prefetch_related(awards),

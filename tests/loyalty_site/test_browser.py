@@ -30,7 +30,7 @@ def test_the_policy_blocks_what_it_should(browser, live_server):
     page = context.new_page()
     complaints = []
     page.on("console", lambda message: complaints.append(message.text))
-    page.goto("/readyz")
+    page.goto("/sign-in/")
     page.evaluate(
         "document.head.append(Object.assign(document.createElement('style'),"
         " {textContent: 'body { color: red }'}))"

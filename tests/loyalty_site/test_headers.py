@@ -20,7 +20,7 @@ class ContentSecurityPolicyTests(TestCase):
         return set(self.client.get(path)["Content-Security-Policy"].split("; "))
 
     def test_strict_by_default(self):
-        for path in ("/", "/readyz", "/api/schema/", "/nowhere/", "/administrator/"):
+        for path in ("/", "/sign-in/", "/api/schema/", "/nowhere/", "/administrator/"):
             with self.subTest(path):
                 self.assertEqual(self.policy(path), STRICT)
 

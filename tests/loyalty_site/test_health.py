@@ -38,3 +38,10 @@ class ReadyzTests(TestCase):
             response = self.client.get("/readyz")
         self.assertEqual(response.status_code, 503)
         self.assertEqual(response.json()["faults"], {"database": "can't be reached"})
+
+
+class ForeignHostTests(TestCase):
+    def test_a_probe_by_address_is_answered(self):
+        for path in ("/healthz", "/readyz"):
+            response = self.client.get(path, headers={"host": "10.0.0.5"})
+            self.assertEqual(response.status_code, 200)

@@ -190,3 +190,18 @@ def test_plain_http_to_button_is_refused(tmp_path):
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "postgres://h:x/"])
 def test_other_databases_are_refused(tmp_path, url):
     assert "DATABASE_URL" in refusal(tmp_path, SECRET_KEY="x", DATABASE_URL=url)
+
+
+def test_demo_is_refused_where_any_host_leads_here(tmp_path):
+    given = {"DEMO": "true", "ALLOWED_HOSTS": "*", "SECRET_KEY": "x" * 50}
+    done = run_manage("check", data_dir=tmp_path, **given)
+    assert done.returncode == 2
+    assert "DEMO lets strangers in" in done.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_one_sentence(tmp_path):
+    given = {"SECRET_KEY": "x" * 50, "DATABASE_URL": "postgres://u:p@127.0.0.1:1/x"}
+    done = run_manage("verify_ledger", data_dir=tmp_path, **given)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "DATABASE_URL" in done.stderr

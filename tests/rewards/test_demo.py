@@ -41,7 +41,7 @@ def test_it_makes_a_program_stores_a_member_and_a_login():
     assert "Published the demo program as edition 1 (6 rules, 7 stores)." in said
     assert ".venv/bin/python manage.py send_demo_webhook" in said
     assert Unit.objects.count() == 2
-    assert Merchant.objects.listed().count() == len(demo.STORES)
+    assert Merchant.objects.filter(listed=True).count() == len(demo.STORES)
     assert Member.objects.get().user.username == "demo-member"
 
 
