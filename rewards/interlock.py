@@ -20,10 +20,13 @@ def enter() -> None:
 def close() -> None:
     """Change what settling reads. Inside that change's short transaction, first."""
     Program.load()
-    _lock("FOR UPDATE")
+    _lock("FOR UPDATE", patience="30s")
 
 
-def _lock(strength: str) -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM rewards_program WHERE id = 1 {strength}")
+def _lock(strength: str, *, patience: str = "") -> None:
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        if patience:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
+        cursor.execute(f"SELECT 1 FROM rewards_program WHERE id = 1 {strength}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
+from time import sleep
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
@@ -18,10 +19,12 @@ from django.core.management import call_command
 from django.db import OperationalError, close_old_connections, connection, transaction
 from django.db.models import QuerySet
 
-from rewards.models import Purchase
+from rewards.decisions import decide_account
+from rewards.models import NetworkAccount, Purchase
 from rewards.races import Raced
 from rewards.verification import checks
 from tests.builders import (
+    NOW,
     ORDERED,
     balances,
     publish_program,
@@ -114,6 +117,43 @@ def newborn() -> int:
     return int(violations > 0 or balances() != {("points", "pending"): 120 * 25})
 
 
+def twins() -> int:
+    """Two workers meet one order in two accounts, and both think it is the first."""
+    barrier = Barrier(2)
+    for round in range(15):
+
+        def meet(account: str, order: str = f"twin-{round}") -> None:
+            one = report(order_id=order, account=account, transaction_id=account)
+            barrier.wait()
+            _settle([one])
+
+        _together(lambda: meet("acc-1"), lambda: meet("acc-2"))
+    held = Purchase.objects.exclude(review="").count()
+    print(f"{held} of 15 wait for staff, {balances()}")
+    return int(held != 15 or balances() != {("points", "pending"): 91 * 15})
+
+
+def decide() -> int:
+    """Staff exclude an account while its first order is being settled."""
+    settle_reports(report(order_id="known", order_total=0))
+    account = NetworkAccount.objects.get()
+    written = Event()
+
+    def worker() -> None:
+        with transaction.atomic():
+            settle_reports(report())
+            written.set()
+            sleep(0.5)
+
+    def staff() -> None:
+        written.wait()
+        decide_account(account, rewarding=False, reason="No", by=None, at=NOW)
+
+    _together(worker, staff)
+    print(f"expected nothing, found {balances()}")
+    return int(bool(balances()))
+
+
 def _settle(batch: list) -> None:
     """As a worker would: whatever the database can't do now is done again."""
     for _ in range(20):
@@ -144,7 +184,16 @@ def main(name: str) -> int:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     call_command("migrate", verbosity=0)
     publish_program()
-    return {"storm": storm, "overtake": overtake, "newborn": newborn}[name]()
+    return PROGRAMS[name]()
+
+
+PROGRAMS = {
+    "storm": storm,
+    "overtake": overtake,
+    "newborn": newborn,
+    "twins": twins,
+    "decide": decide,
+}
 
 
 if __name__ == "__main__":

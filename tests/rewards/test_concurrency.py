@@ -51,3 +51,13 @@ def test_two_workers_that_meet_a_new_order_together_make_it_once(
 ) -> None:
     done = run("newborn", postgres_url)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_one_order_in_two_accounts_at_once_is_paid_once(postgres_url: str) -> None:
+    done = run("twins", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_decision_waits_for_what_is_being_settled(postgres_url: str) -> None:
+    done = run("decide", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
