@@ -19,7 +19,6 @@ def enter() -> None:
 
 def close() -> None:
     """Change what settling reads. Inside that change's short transaction, first."""
-    Program.load()
     _lock("FOR UPDATE", patience="30s")
 
 
@@ -30,3 +29,5 @@ def _lock(strength: str, *, patience: str = "") -> None:
         if patience:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
         cursor.execute(f"SELECT 1 FROM rewards_program WHERE id = 1 {strength}")
+        if cursor.fetchone() is None:
+            Program.load()  # whoever makes the row holds it, and others wait for that
