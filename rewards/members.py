@@ -19,7 +19,8 @@ def put_member(
     Orders that waited for this customer id are settled before it returns.
     """
     with transaction.atomic():
-        if not settings.MEMBERS_AUTO_ENROLL:
+        known = Member.objects.filter(customer_id=customer_id).exists()
+        if not known and not settings.MEMBERS_AUTO_ENROLL:
             interlock.close()  # an order being settled must not miss its new member
         member, created = Member.objects.get_or_create(
             customer_id=customer_id, defaults={"joined_at": at, **changes}

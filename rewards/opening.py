@@ -9,7 +9,7 @@ from rewards.cases import Case
 from rewards.history import History, decided, histories
 from rewards.models import Decision, NetworkAccount, Purchase, Report
 from rewards.races import Raced
-from rewards.reports import Arrival, PurchaseReport
+from rewards.reports import REWARDED_CATEGORIES, Arrival, PurchaseReport
 from rewards.standing import advance
 
 Key = tuple[int, str]
@@ -84,44 +84,55 @@ def _places(
 ) -> list[Key | int]:
     """Where each report belongs: the id of a purchase, or the key of a new one.
 
-    By its order; else, since a transaction may be told with its order at one time and
-    without it at another, by its transaction, in the database or in this batch.
+    By its order. A transaction may also be told with its order at one time and
+    without it at another, here or before: then, and only then, it joins them.
     """
-    known = _known(reports)
-    opened: dict[Key, Key] = {}
+    keyed, told = _known(reports)
     places: list[Key | int] = []
     for report in reports:
         account_id = accounts[report.network, report.account]
         key = (account_id, report.order_key)
-        names = [key]
-        if report.rewarded:
-            names.append((account_id, report.transaction_id))
-        found = next((known[name] for name in names if name in known), None)
-        if found is None:
-            new = next((opened[name] for name in names if name in opened), key)
-            opened.update(dict.fromkeys(names, new))
-            places.append(new)
-        else:
-            known.update(dict.fromkeys(names, found) | known)
-            places.append(found)
+        by_transaction = (account_id, report.transaction_id)
+        place = keyed.get(key)
+        if place is None and report.rewarded:
+            place = (keyed if report.order_id else told).get(by_transaction)
+        if place is None:
+            place = key
+        if report.rewarded and (report.order_id or place == key):
+            keyed.setdefault(key, place)
+        if report.order_id:
+            told.setdefault(by_transaction, place)
+        places.append(place)
     return places
 
 
-def _known(reports: Sequence[PurchaseReport]) -> dict[Key, int]:
-    """Purchases by what may name them: their order, and transactions told without."""
-    known: dict[Key, int] = {}
+Places = dict[Key, Key | int]
+
+
+def _known(reports: Sequence[PurchaseReport]) -> tuple[Places, Places]:
+    """Purchases by what they are keyed by, and by transactions that they were told of.
+
+    An app install is keyed by its transaction too, but it is nobody's order.
+    """
+    keyed: Places = {}
+    told: Places = {}
+    orders = {report.order_key for report in reports}
     bare = {r.transaction_id for r in reports if not r.order_id and r.rewarded}
+    rows = Purchase.objects.filter(
+        order_key__among=orders | {report.transaction_id for report in reports}
+    )
+    for account_id, name, pk, category in rows.values_list(
+        "account_id", "order_key", "pk", "category"
+    ):
+        if name in orders or category in REWARDED_CATEGORIES:
+            keyed[account_id, name] = pk
     if bare:
-        told = Report.objects.filter(transaction_id__among=bare).order_by("-pk")
-        for account_id, name, pk in told.values_list(
+        found = Report.objects.filter(transaction_id__among=bare).order_by("-pk")
+        for account_id, name, pk in found.values_list(
             "purchase__account_id", "transaction_id", "purchase_id"
         ):
-            known[account_id, name] = pk
-    names = {r.order_key for r in reports} | {r.transaction_id for r in reports}
-    rows = Purchase.objects.filter(order_key__among=names)
-    for account_id, name, pk in rows.values_list("account_id", "order_key", "pk"):
-        known[account_id, name] = pk
-    return known
+            told[account_id, name] = pk
+    return keyed, told
 
 
 def _lock(places: Sequence[Key | int], purchases: set[int]) -> list[Locked]:

@@ -162,6 +162,11 @@ class TestTransactionsWithoutTheirOrder:
         assert [o.kind for o in settle_reports(declined)] == ["settled"]
         assert purchase().status == "declined"
 
+    def test_two_orders_under_one_transaction_stay_two(self) -> None:
+        settle_reports(report(), report(order_id="btnorder-2"))
+        settle_reports(report(order_id="btnorder-3"))
+        assert (balances(), Purchase.objects.count()) == ({PENDING: 273}, 3)
+
     def test_an_app_install_with_the_same_transaction_is_nobody_s_order(self) -> None:
         settle_reports(report())
         settle_reports(report(order_id="", category="app-install"))
