@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
         server("loyalty_site.wsgi") as ours,
         server("benchmarks.bare", BARE="yes") as bare,
     ):
-        return compare(ours, bare, SHORT if options.short else REQUESTS)
+        missed = compare(ours, bare, SHORT if options.short else REQUESTS)
+    return 0 if options.short else missed  # a short run is too coarse to judge by
 
 
 def compare(ours: int, bare: int, requests: int) -> int:
