@@ -18,15 +18,20 @@ django.setup()
 from django.core.management import call_command
 from django.db import OperationalError, close_old_connections, connection, transaction
 from django.db.models import QuerySet
+from django.test import override_settings
 
 from rewards.decisions import decide_account
+from rewards.members import put_member
 from rewards.models import NetworkAccount, Purchase
+from rewards.program import draft, vocabulary
+from rewards.publishing import publish_draft
 from rewards.races import Raced
 from rewards.verification import checks
 from tests.builders import (
     NOW,
     ORDERED,
     balances,
+    program,
     publish_program,
     purchase,
     report,
@@ -137,6 +142,31 @@ def decide() -> int:
     """Staff exclude an account while its first order is being settled."""
     settle_reports(report(order_id="known", order_total=0))
     account = NetworkAccount.objects.get()
+    _while_settling(
+        lambda: decide_account(account, rewarding=False, reason="No", by=None, at=NOW)
+    )
+    print(f"expected nothing, found {balances()}")
+    return int(bool(balances()))
+
+
+def publish() -> int:
+    """The first edition is published while an order is being settled without one."""
+    draft.replace(vocabulary.parse(program()))
+    _while_settling(lambda: publish_draft(now=NOW))
+    print(f"expected 91, found {balances()}")
+    return int(balances() != {("points", "pending"): 91})
+
+
+def enrol() -> int:
+    """A member is made while the first order under that id is being settled."""
+    with override_settings(MEMBERS_AUTO_ENROLL=False):
+        _while_settling(lambda: put_member("alice", at=NOW))
+    print(f"expected 91, found {balances()}")
+    return int(balances() != {("points", "pending"): 91})
+
+
+def _while_settling(change: Callable[[], object]) -> None:
+    """Make a change after an order was settled and before that is committed."""
     written = Event()
 
     def worker() -> None:
@@ -145,13 +175,11 @@ def decide() -> int:
             written.set()
             sleep(0.5)
 
-    def staff() -> None:
+    def other() -> None:
         written.wait()
-        decide_account(account, rewarding=False, reason="No", by=None, at=NOW)
+        change()
 
-    _together(worker, staff)
-    print(f"expected nothing, found {balances()}")
-    return int(bool(balances()))
+    _together(worker, other)
 
 
 def _settle(batch: list) -> None:
@@ -183,7 +211,8 @@ def main(name: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     call_command("migrate", verbosity=0)
-    publish_program()
+    if name != "publish":
+        publish_program()
     return PROGRAMS[name]()
 
 
@@ -193,6 +222,8 @@ PROGRAMS = {
     "newborn": newborn,
     "twins": twins,
     "decide": decide,
+    "publish": publish,
+    "enrol": enrol,
 }
 
 

@@ -58,6 +58,9 @@ def test_one_order_in_two_accounts_at_once_is_paid_once(postgres_url: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_decision_waits_for_what_is_being_settled(postgres_url: str) -> None:
-    done = run("decide", postgres_url)
+@pytest.mark.parametrize("change", ["decide", "publish", "enrol"])
+def test_a_change_waits_for_what_is_being_settled(
+    postgres_url: str, change: str
+) -> None:
+    done = run(change, postgres_url)
     assert done.returncode == 0, done.stdout + done.stderr
