@@ -44,6 +44,10 @@ class Store:
     def homepage_url(self) -> str:
         return f"https://{self.host}.example/"
 
+    @property
+    def hosts(self) -> list[str]:
+        return [f"{self.host}.example"]
+
 
 LANTERN = Store(
     "Paper Lantern Books",
@@ -216,8 +220,16 @@ def make_stores() -> None:
             external_id=store.external_id,
             defaults={
                 "name": store.name,
+                "description": f"Made up: {', '.join(store.goods).lower()} and more.",
                 "homepage_url": store.homepage_url,
-                "listed": True,
+                "hosts": store.hosts,
+                "categories": [store.category.title()],
+                "reporting_days": 1,
+                "finalization_minutes": 45 * 24 * 60,
+                "coupons_allowed": True,
+                "gift_cards_allowed": False,
+                "exclusions": "No commission on shipping and gift cards.",
+                "listing": Merchant.Listing.ALWAYS,
             },
         )
 

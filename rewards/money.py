@@ -7,7 +7,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern, parse_pattern
 from django.utils.translation import get_language, to_locale
 
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 
 NO_BREAK = "\u00a0"
 FALLBACK = "en"

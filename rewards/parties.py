@@ -8,6 +8,7 @@ from typing import Self
 
 from django.conf import settings
 
+from merchants.clicks import is_ours
 from merchants.models import Click, Merchant
 from rewards import bulk
 from rewards.models import Member
@@ -75,16 +76,8 @@ def _merchants(
     if unseen := sorted(names.keys() - found.keys()):
         bulk.insert_missing(
             Merchant,
-            (
-                "network",
-                "external_id",
-                "name",
-                "slug",
-                "homepage_url",
-                "listed",
-                "created_at",
-            ),
-            [(*key, names[key][:200], "", "", False, at) for key in unseen],
+            ("network", "external_id", "name", "slug", "homepage_url", "created_at"),
+            [(*key, names[key][:200], "", "", at) for key in unseen],
         )
         found |= _merchant_ids(unseen)
     return found
@@ -101,9 +94,10 @@ def _merchant_ids(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]
 
 
 def _clicks(references: set[str]) -> dict[str, tuple[int, str]]:
-    if not references:
+    ours = {reference for reference in references if is_ours(reference)}
+    if not ours:
         return {}
-    known = Click.objects.filter(reference__among=references)
+    known = Click.objects.filter(reference__among=ours)
     return {
         reference: (pk, customer_id)
         for reference, pk, customer_id in known.values_list(

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingestion.button.signature import sign
+from merchants import clicks
+from merchants.models import Click, Merchant
 from rewards import apikeys
 from rewards.members import put_member
 from rewards.models import Account, Edition, Member, Purchase
@@ -36,6 +38,31 @@ DOLLARS = {
 
 def make_member(customer_id: str = "alice", **changes: Any) -> Member:
     return put_member(customer_id, at=NOW, **changes)[0]
+
+
+def make_merchant(name: str = "Lumen & Oak", **changes: Any) -> Merchant:
+    """A store that members see, at lumenoak.example."""
+    values = {
+        "external_id": MERCHANT,
+        "homepage_url": "https://lumenoak.example/",
+        "hosts": ["lumenoak.example"],
+        "live": True,
+    }
+    return Merchant.objects.create(name=name, **{**values, **changes})
+
+
+def make_click(
+    merchant: Merchant | None = None, *, customer_id: str = "alice", **changes: Any
+) -> Click:
+    """A click of ours, signed, as if that customer had left for that store."""
+    values = {
+        "reference": clicks.new_reference(),
+        "customer_id": customer_id,
+        "merchant": merchant or make_merchant(),
+        "clicked_at": ORDERED,
+        "destination": "https://lumenoak.example/",
+    }
+    return Click.objects.create(**{**values, **changes})
 
 
 def make_api_key(name: str = "host app") -> str:

@@ -4,6 +4,7 @@ Anything that Button has not defined is refused with a reason, never guessed: a 
 here would be points that nobody owes, or a decline that nobody meant.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from ingestion.button.envelope import NETWORK, Unreadable, read_json
 from ingestion.button.payloads import Labels, Line, Transaction
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 from rewards.reports import (
     APP_INSTALL,
     REWARDED_CATEGORIES,
@@ -85,6 +86,21 @@ def report_of_webhook(body: bytes, *, received_at: datetime) -> PurchaseReport:
     return _report(transaction, received_at=received_at)
 
 
+def report_of_row(
+    row: bytes, *, received_at: datetime, confirmed: int = 0
+) -> PurchaseReport:
+    """Read one row of the Transactions API. Raises NotUnderstood."""
+    try:
+        data = read_json(row)
+    except Unreadable as error:
+        raise NotUnderstood(str(error)) from None
+    transaction = _transaction(data)
+    if transaction.status not in STATUS_OF_EVENT.values():
+        raise NotUnderstood(f"The status {_quoted(transaction.status)} is unknown.")
+    report = _report(transaction, received_at=received_at)
+    return replace(report, confirmed=confirmed) if confirmed else report
+
+
 def _transaction(data: Any) -> Transaction:
     if not isinstance(data, dict):
         raise NotUnderstood("The event has no transaction in its data.")
@@ -131,6 +147,7 @@ def _report(t: Transaction, *, received_at: datetime) -> PurchaseReport:
         lines=tuple(_line_item(line) for line in t.order_line_items or ()),
         country=_country(t.country or ""),
         channel=(t.order_click_channel or "")[:32],
+        created_at=_second(_instant("created_date", t.created_date)),
         purchased_at=_second(_instant("order_purchase_date", t.purchased)),
         validated_at=_second(_instant("validated_date", t.validated_date)),
     )

@@ -20,8 +20,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from merchants.currencies import EXPONENTS
 from merchants.models import Merchant
-from rewards.currencies import EXPONENTS
 from rewards.models import Program, Rule, Unit
 from rewards.program import draft, vocabulary
 from rewards.program.vocabulary import ProgramError

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 from rewards.models import Unit
 from rewards.program import draft, vocabulary
 from rewards.program.vocabulary import ProgramError

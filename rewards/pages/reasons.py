@@ -10,8 +10,8 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from merchants.currencies import EXPONENTS
 from merchants.models import Merchant
-from rewards.currencies import EXPONENTS
 from rewards.models import Purchase, Unit
 from rewards.money import currency_amount, unit_amount
 from rewards.program.receipts import (

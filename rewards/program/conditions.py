@@ -9,7 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Protocol
 
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 from rewards.program import vocabulary
 from rewards.reports import PurchaseReport
 

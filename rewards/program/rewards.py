@@ -4,7 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 from rewards.program import vocabulary
 from rewards.program.conditions import major
 from rewards.reports import PurchaseReport

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 from rewards.instants import parse_rfc3339
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from rewards.currencies import EXPONENTS
+from merchants.currencies import EXPONENTS
 from rewards.program.faults import Vocabulary, shown
 from rewards.program.values import (
     PATTERNS,

@@ -58,7 +58,8 @@ def test_the_second_run_changes_nothing(django_assert_max_num_queries):
 def test_the_stores_look_like_the_networks_own():
     for store in demo.STORES:
         assert re.fullmatch(r"org-[0-9a-f]{16}", store.external_id)
-        assert store.homepage_url.endswith(".example/")
+        assert store.homepage_url == f"https://{store.hosts[0]}/"
+        assert store.hosts[0].endswith(".example")
     assert len({store.external_id for store in demo.STORES}) == len(demo.STORES)
 
 

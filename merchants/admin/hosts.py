@@ -1,0 +1,29 @@
+"""Tracking hosts: where else than to its store a link may lead."""
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+
+from merchants import hosts
+from merchants.models import TrackingHost
+
+
+class TrackingHostForm(forms.ModelForm):
+    def clean_host(self) -> str:
+        try:
+            return hosts.normalised(self.cleaned_data["host"])
+        except ValueError:
+            raise forms.ValidationError(
+                _("Write a host name alone, such as click.network.example.")
+            ) from None
+
+
+@admin.register(TrackingHost)
+class TrackingHostAdmin(ModelAdmin):
+    form = TrackingHostForm
+    list_display = ("host", "note")
+    search_fields = ("host", "note")
+    search_help_text = gettext_lazy("Host or note")
+    fields = ("host", "note")
