@@ -6,7 +6,7 @@ tables for every order. Rows are tuples in the order of ``columns`` (attribute n
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -38,7 +38,8 @@ def insert(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
         return
     fields = _fields(model, columns)
     if not _postgresql():
-        return _insert_each(model, fields, rows, suffix="")
+        _insert_each(model, fields, rows, suffix="")
+        return
     statement = f"COPY {_table(model)} ({_names(fields)}) FROM STDIN"
     with (
         connection.cursor() as cursor,
@@ -49,14 +50,23 @@ def insert(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
             copy.write_row(row)
 
 
-def insert_missing(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
-    """Insert the rows that no unique constraint refuses, and skip the others.
+def now() -> datetime:
+    """The database's clock, by which leases run."""
+    if not _postgresql():
+        return datetime.now(UTC)  # it is in this very process
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def insert_missing(model: type[Model], columns: Sequence[str], rows: Rows) -> int:
+    """Insert the rows that no unique constraint refuses; how many there were.
 
     Give them sorted by that key: two workers that insert the same keys in different
     orders would wait for each other for ever.
     """
     if not rows:
-        return
+        return 0
     fields = _fields(model, columns)
     if not _postgresql():
         return _insert_each(model, fields, rows, suffix=" ON CONFLICT DO NOTHING")
@@ -66,6 +76,7 @@ def insert_missing(model: type[Model], columns: Sequence[str], rows: Rows) -> No
             f" SELECT * FROM unnest({_arrays(fields)}) ON CONFLICT DO NOTHING",
             _columns_of(rows),
         )
+        return cursor.rowcount
 
 
 def update(
@@ -129,13 +140,14 @@ def _update(
 
 def _insert_each(
     model: type[Model], fields: Sequence[Field], rows: Rows, *, suffix: str
-) -> None:
+) -> int:
     marks = ", ".join(["%s"] * len(fields))
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {_table(model)} ({_names(fields)}) VALUES ({marks}){suffix}",
             [_adapted(row) for row in rows],
         )
+        return cursor.rowcount
 
 
 def _adapted(row: Iterable[Any]) -> tuple[Any, ...]:

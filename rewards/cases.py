@@ -1,7 +1,7 @@
 """One locked purchase in a batch: how it stood, what is new, how it stands now."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from json import dumps
 from typing import Any
@@ -29,6 +29,7 @@ ROW = (
     "commission",
     "currency",
     "attributed_at",
+    "created_at",
     "modified_at",
     "validated_at",
     "report_id",
@@ -46,6 +47,7 @@ class New:
     index: int
     changed: bool
     contradicts: bool
+    doubtful: bool
     id: int = 0
 
 
@@ -67,7 +69,7 @@ class Case:
     standing: Standing = field(init=False)
     state_before: PurchaseReport | None = field(init=False)
     report_ids: dict[bytes, int] = field(init=False)
-    said: dict[bytes, int] = field(init=False)
+    heard: list[PurchaseReport] = field(init=False)
     new: list[New] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     settlement_id: int = 0
@@ -75,15 +77,14 @@ class Case:
     merchant_id: int | None = None
     click_id: int | None = None
     customer_id: str = ""
+    clicked_by: str = ""
 
     def __post_init__(self) -> None:
         standing = self.history.standing()
         self.standing = standing  # type: ignore[assignment]  # until the first report
         self.state_before = standing.report if standing else None
         self.report_ids = {r.digest: id for id, r in self.history.reports.items()}
-        self.said = {}
-        for report in self.history.reports.values():
-            self._hear(report)
+        self.heard = list(self.history.reports.values())
 
     @property
     def report(self) -> PurchaseReport:
@@ -98,6 +99,11 @@ class Case:
     @property
     def touched(self) -> bool:
         return self.recheck or bool(self.new)
+
+    @property
+    def _doubtful(self) -> bool:
+        """Whether a confirming read may settle something here."""
+        return bool(self.heard) and self.standing.doubtful
 
     @property
     def earns(self) -> bool:
@@ -134,27 +140,37 @@ class Case:
     def add(self, arrival: Arrival, index: int) -> None:
         """Fold one more report in, or see that it is known.
 
-        The same said of the same second with a lesser fraction is known too: one
-        route tells fractions, the other doesn't.
+        A confirming read is read like any other where there is no doubt: it shows
+        everything that the network has of that second.
         """
+        if arrival.report.confirmed and not self._doubtful:
+            arrival = replace(arrival, report=replace(arrival.report, confirmed=0))
         report = arrival.report
-        if self.said.get(report.saying, -1) >= report.modified_at.microsecond:
+        known = any(heard.covers(report) for heard in self.heard)
+        if known and (not report.confirmed or report.digest in self.report_ids):
             self.repeated.append(index)
             return
-        self._hear(report)
+        self.heard.append(report)
         before = self.standing
         self.standing = advance(before, report)
         self.report_ids[report.digest] = 0
         after = self.standing
-        changed = after.differs_from(before)
-        self.new.append(New(arrival, index, changed, bool(after.contradiction)))
+        self.new.append(
+            New(
+                arrival,
+                index,
+                changed=after.differs_from(before),
+                contradicts=bool(after.contradiction),
+                doubtful=after.doubtful and (before is None or not before.doubtful),
+            )
+        )
 
     def meet(self, parties: Parties) -> None:
         """Learn who the customer id, the click and the merchant are."""
         standing, report = self.standing, self.report
         click = parties.clicks.get(standing.click_reference)
-        self.click_id = click[0] if click else None
-        self.customer_id = standing.customer_id or (click[1] if click else "")
+        self.click_id, self.clicked_by = click or (None, "")
+        self.customer_id = standing.customer_id or self.clicked_by
         self.member_id = standing.assigned_to or parties.members.get(self.customer_id)
         self.merchant_id = parties.merchants.get((report.network, report.merchant))
 
@@ -180,19 +196,20 @@ class Case:
         report = self.report
         return (
             self.id,
-            self._order_id() or self.order_key,
+            self._told("order_id") or self.order_key,
             report.status,
             report.category,
             self.merchant_id,
             self.member_id,
             self.customer_id,
             self.click_id,
-            report.order_number,
+            report.order_number or self._told("order_number"),
             report.order_total or 0,
             report.order_currency,
             report.commission or 0,
             report.currency,
             report.attributed_at,
+            report.created_at,
             report.modified_at,
             report.validated_at,
             self.report_id,
@@ -200,16 +217,18 @@ class Case:
             dumps(found) if (found := flags(self.standing)) else "[]",
         )
 
-    def _order_id(self) -> str:
-        """The order's own id, whichever report told it."""
-        told = (*self.history.reports.values(), *(n.arrival.report for n in self.new))
-        return next((report.order_id for report in told if report.order_id), "")
-
-    def _hear(self, report: PurchaseReport) -> None:
-        fraction = report.modified_at.microsecond
-        self.said[report.saying] = max(fraction, self.said.get(report.saying, -1))
+    def _told(self, name: str) -> str:
+        """What any report told that others may leave out."""
+        return next((told for r in self.heard if (told := getattr(r, name))), "")
 
     def _outcome(self, new: New) -> Outcome:
+        outcome = self._became(new)
+        if not new.doubtful:
+            return outcome
+        second = new.arrival.report.modified_at.replace(microsecond=0)
+        return replace(outcome, doubt=second)
+
+    def _became(self, new: New) -> Outcome:
         if not new.arrival.report.rewarded:
             return Outcome("ignored", "App installs are never rewarded.", self.id)
         if new.contradicts or self._held():
@@ -217,6 +236,15 @@ class Case:
         if not new.changed:
             return Outcome("unchanged", "A newer state is known already.", self.id)
         return Outcome("settled", "", self.id)
+
+    def _somebody_elses_click(self) -> bool:
+        """Whether the link was edited, or shared, and staff have not looked yet."""
+        standing = self.standing
+        told, accepted = standing.customer_id, standing.accepted
+        if not (self.clicked_by and told) or self.clicked_by == told:
+            return False
+        seen = accepted is not None and accepted.customer_id == told
+        return not seen and standing.assigned_to is None
 
     def _held(self) -> str:
         """Why this purchase waits for staff although nothing contradicts itself."""
@@ -227,6 +255,8 @@ class Case:
             return "Validated without a commission."
         if report.status == VALIDATED and report.order_total is None:
             return "Validated without an order total."
+        if self._somebody_elses_click():
+            return f"It names the click of another member, {self.clicked_by}."
         if self.account.rewarding is not None:
             return ""
         if not settings.REWARD_NEW_ACCOUNTS:

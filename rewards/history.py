@@ -7,6 +7,9 @@ from rewards.models import Decision, Report, Settlement
 from rewards.reports import PurchaseReport
 from rewards.standing import Assigned, Fact, Resolved, Standing, stand
 
+COLUMNS = ("customer_id", "modified_at", "confirmed")
+"""What a report says and its ``content`` leaves out."""
+
 
 @dataclass(slots=True)
 class History:
@@ -41,12 +44,11 @@ def decided(decision: Decision, history: History) -> Fact:
 
 def _load_reports(found: dict[int, History]) -> None:
     rows = Report.objects.filter(purchase__id__among=found).values_list(
-        "id", "purchase_id", "settlement_id", "content", "customer_id", "modified_at"
+        "id", "purchase_id", "settlement_id", "content", *COLUMNS
     )
-    for id, purchase_id, number, content, customer_id, modified_at in rows:
-        report = PurchaseReport.restore(
-            content, customer_id=customer_id, modified_at=modified_at
-        )
+    for id, purchase_id, number, content, *columns in rows:
+        own = dict(zip(COLUMNS, columns, strict=True))
+        report = PurchaseReport.restore(content, **own)
         found[purchase_id].reports[id] = report
         found[purchase_id].facts.append((number, id, report))
 

@@ -42,6 +42,8 @@ class PurchaseReport:
 
     Amounts are minor units: ``commission`` of ``currency``, ``order_total`` and lines
     of ``order_currency``. Times are UTC. Text that was not given is empty.
+    ``confirmed`` is the number of the read that was asked for because earlier reports
+    left a doubt; 0 for all others.
     """
 
     network: str
@@ -64,8 +66,10 @@ class PurchaseReport:
     lines: tuple[LineItem, ...] = ()
     country: str = ""
     channel: str = ""
+    created_at: datetime | None = None
     purchased_at: datetime | None = None
     validated_at: datetime | None = None
+    confirmed: int = 0
 
     @property
     def order_key(self) -> str:
@@ -91,6 +95,28 @@ class PurchaseReport:
         if not self.lines or not other.lines:
             return False
         return sorted(map(repr, self.lines)) != sorted(map(repr, other.lines))
+
+    def covers(self, other: Self) -> bool:
+        """Whether the other says nothing of the same second that this doesn't say.
+
+        One route tells fractions of a second, the store's order number, or a country
+        that the other leaves out; a blank says nothing.
+        """
+        ours, theirs = self.modified_at, other.modified_at
+        if theirs.microsecond > ours.microsecond:
+            return False
+        if theirs.replace(microsecond=0) != ours.replace(microsecond=0):
+            return False
+        return all(
+            not (told := getattr(other, name)) or told == getattr(self, name)
+            for name in _SAID
+        )
+
+    @property
+    def _fullness(self) -> int:
+        """How much is said. What covers another report thereby outranks it, so that
+        it doesn't matter which of the two came first."""
+        return sum(bool(getattr(self, name)) for name in _SAID)
 
     def _worth(self) -> tuple[object, ...]:
         return (
@@ -122,8 +148,10 @@ class PurchaseReport:
 
     @cached_property
     def digest(self) -> bytes:
-        """Same digest, same report: what is said, and the fraction of its second."""
-        return self.saying + self.modified_at.microsecond.to_bytes(4, "big")
+        """Same digest, same report: what is said, the fraction of its second, and
+        whether it was read on purpose."""
+        number = self.confirmed.to_bytes(6, "big") if self.confirmed else b""
+        return self.saying + self.modified_at.microsecond.to_bytes(4, "big") + number
 
     @property
     def rank(self) -> tuple[object, ...]:
@@ -131,30 +159,43 @@ class PurchaseReport:
         return (
             self.terminal,
             int(self.modified_at.timestamp()),
+            self.confirmed,
             STATUS_RANK[self.status],
             self.modified_at.microsecond,
+            self._fullness,
             self.digest,
         )
 
     @classmethod
     def restore(
-        cls, content: dict[str, Any], *, customer_id: str, modified_at: datetime
+        cls,
+        content: dict[str, Any],
+        *,
+        customer_id: str,
+        modified_at: datetime,
+        confirmed: int = 0,
     ) -> Self:
         """The report again, from what is stored of it."""
         values = dict(content)
         for name in _TIMES:
-            if values[name] is not None:
+            if values.get(name) is not None:
                 values[name] = datetime.fromisoformat(values[name])
         values["lines"] = tuple(_restore_line(line) for line in values["lines"])
-        return cls(**values, customer_id=customer_id, modified_at=modified_at)
+        return cls(
+            **values,
+            customer_id=customer_id,
+            modified_at=modified_at,
+            confirmed=confirmed,
+        )
 
 
 _CONTENT = tuple(
     f.name
     for f in fields(PurchaseReport)
-    if f.name not in ("customer_id", "modified_at")
+    if f.name not in ("customer_id", "modified_at", "confirmed")
 )
-_TIMES = ("attributed_at", "purchased_at", "validated_at")
+_SAID = (*(name for name in _CONTENT if name != "merchant_name"), "customer_id")
+_TIMES = ("attributed_at", "created_at", "purchased_at", "validated_at")
 _LINE_FIELDS = tuple(f.name for f in fields(LineItem))
 _LINE_TUPLES = ("categories", "subcategories")
 
@@ -183,8 +224,13 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What settling made of one arrival."""
+    """What settling made of one arrival.
+
+    ``doubt`` is the second at which only the network can say what holds, where this
+    arrival has left one.
+    """
 
     kind: str
     reason: str = ""
     purchase_id: int | None = field(default=None)
+    doubt: datetime | None = None

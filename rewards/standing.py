@@ -54,6 +54,11 @@ class Standing:
     def click_reference(self) -> str:
         return self.clicked_by.click_reference if self.clicked_by else ""
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether only the network can say what holds."""
+        return self.tied or bool(self.contradiction)
+
     def differs_from(self, before: "Standing | None") -> bool:
         """Whether this says more than ``before`` did, not only knows more reports."""
         return (
@@ -173,8 +178,8 @@ def _named(standing: Standing, new: PurchaseReport) -> Standing:
 
 
 def _ties(one: PurchaseReport, other: PurchaseReport) -> bool:
-    """Same status and second, different content: only the network knows which holds."""
-    same = one.rank[:3] == other.rank[:3]
+    """Same second, different content: only the network knows which holds."""
+    same = one.rank[:3] == other.rank[:3]  # a confirming read ties with nothing else
     return same and one.differs_materially(other)
 
 

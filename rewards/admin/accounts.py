@@ -9,14 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action, display
 
+from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards import decisions
 from rewards.admin.decision_forms import ReasonForm
 from rewards.admin.mixins import (
     DecidingAdmin,
     Question,
-    ReadOnlyAdmin,
-    Table,
-    TabledAdmin,
     by_now,
 )
 from rewards.admin.purchase_page import decision_table

@@ -12,8 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
+from merchants.admin.tables import ReadOnlyAdmin
 from rewards import apikeys
-from rewards.admin.mixins import DecidingAdmin, Question, ReadOnlyAdmin, change_url
+from rewards.admin.mixins import (
+    DecidingAdmin,
+    Question,
+    change_url,
+)
 from rewards.admin.wording import badge
 from rewards.models import ApiKey
 

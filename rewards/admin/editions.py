@@ -18,12 +18,10 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
+from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards.admin.mixins import (
     DecidingAdmin,
     Question,
-    ReadOnlyAdmin,
-    Table,
-    TabledAdmin,
     staff,
 )
 from rewards.admin.wording import (

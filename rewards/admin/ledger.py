@@ -12,11 +12,9 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards.admin.mixins import (
     GrowingAdmin,
-    ReadOnlyAdmin,
-    Table,
-    TabledAdmin,
     link,
 )
 from rewards.admin.wording import NOTHING, account_name, transfer_table

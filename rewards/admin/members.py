@@ -13,8 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from merchants.admin.tables import Table, TabledAdmin
 from rewards.admin.ledger import with_accounts
-from rewards.admin.mixins import GrowingAdmin, Table, TabledAdmin, link
+from rewards.admin.mixins import (
+    GrowingAdmin,
+    link,
+)
 from rewards.admin.wording import NOTHING, order_total, transfer_table, when
 from rewards.members import put_member
 from rewards.models import Account, Member, Purchase, Transfer

@@ -1,9 +1,9 @@
-"""What the pages of several models share: read-only, never counted, decided upon."""
+"""What the pages of several models share: never counted, decided upon."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -20,22 +20,6 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that nobody adds, changes or deletes here; whoever may view, sees them."""
-
-    list_filter_submit = True
-    list_disable_select_all = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 class GrowingAdmin(ModelAdmin):
     """A table that grows without end: no COUNT, and no sorting without an index."""
 
@@ -44,38 +28,6 @@ class GrowingAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_per_page = 50
     sortable_by = ()
-
-
-class Table(NamedTuple):
-    """A table below the form, in the shape of unfold's table component."""
-
-    title: Any
-    headers: Sequence[Any]
-    rows: Sequence[Sequence[Any]]
-    note: Any = ""
-    more: str = ""
-
-
-class TabledAdmin(ModelAdmin):
-    """An object whose page says more, in tables below the form."""
-
-    change_form_outer_after_template = "admin/tables.html"
-
-    def get_tables(self, request: HttpRequest, obj: Any) -> list[Table]:
-        raise NotImplementedError
-
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        if obj:
-            context["tables"] = self.get_tables(request, obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from rewards.admin.mixins import Table
+from merchants.admin.tables import Table
 from rewards.admin.wording import (
     NOTHING,
     badge,

@@ -19,15 +19,13 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 
+from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards import decisions
 from rewards.admin.decision_forms import AssignForm, ResolveForm
 from rewards.admin.mixins import (
     DecidingAdmin,
     GrowingAdmin,
     Question,
-    ReadOnlyAdmin,
-    Table,
-    TabledAdmin,
     by_now,
     change_url,
     link,

@@ -13,8 +13,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from merchants.admin.tables import Table
 from merchants.models import Merchant
-from rewards.admin.mixins import Table, link
+from rewards.admin.mixins import (
+    link,
+)
 from rewards.models import Account, Purchase, Report, Transfer
 from rewards.money import Counted, currency_amount, unit_amount
 

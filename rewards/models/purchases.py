@@ -17,6 +17,12 @@ class NetworkAccount(models.Model):
 
     network = models.CharField(_("network"), max_length=32)
     external_id = models.CharField(_("id at the network"), max_length=255, blank=True)
+    name = models.CharField(
+        _("name"), max_length=255, blank=True, default="", db_default=""
+    )
+    currency = models.CharField(
+        _("currency"), max_length=3, blank=True, default="", db_default=""
+    )
     rewarding = models.BooleanField(_("rewards members"), null=True)
     first_seen_at = models.DateTimeField(_("first seen"))
 
@@ -66,6 +72,7 @@ class Purchase(models.Model):
     commission = models.BigIntegerField(_("commission"))
     currency = models.CharField(_("commission currency"), max_length=3)
     attributed_at = models.DateTimeField(_("ordered"))
+    created_at = models.DateTimeField(_("created at the network"), null=True)
     modified_at = models.DateTimeField(_("changed at the network"))
     validated_at = models.DateTimeField(_("validated"), null=True)
     report = models.ForeignKey(
@@ -126,6 +133,12 @@ class Purchase(models.Model):
             ),
             models.Index(
                 fields=["id"], condition=~Q(review=""), name="waiting_for_review"
+            ),
+            models.Index(fields=["account", "created_at"], name="by_creation"),
+            models.Index(
+                fields=["merchant", "attributed_at"],
+                condition=Q(status="pending"),
+                name="open_by_merchant",
             ),
         ]
 
@@ -221,8 +234,14 @@ class Report(models.Model):
     commission = models.BigIntegerField(_("commission"))
     customer_id = models.CharField(_("customer id"), max_length=512, blank=True)
     modified_at = models.DateTimeField(_("changed at the network"))
+    confirmed = models.BigIntegerField(
+        _("confirming read"),
+        default=0,
+        db_default=0,
+        help_text=_("Number of the read that was asked for to settle a doubt."),
+    )
     content = models.JSONField(_("content"))
-    digest = models.BinaryField(_("digest"), max_length=16)
+    digest = models.BinaryField(_("digest"), max_length=24)
     source = models.CharField(_("source"), max_length=16, choices=Source)
     received_at = models.DateTimeField(_("received"))
 

@@ -139,3 +139,9 @@ def live(*, now: datetime | None = None) -> Edition | None:
     """The edition for orders attributed now."""
     id = Editions.load().at(now or datetime.now(UTC))
     return Edition.objects.filter(pk=id).first() if id else None
+
+
+def pays_in(currency: str, *, at: datetime) -> bool:
+    """Whether orders in this currency can earn now; True while there is no edition."""
+    edition_id = Editions.load().at(at)
+    return edition_id is None or compiled(edition_id).pays_in(currency)

@@ -70,6 +70,14 @@ class CompiledProgram:
             for award in _round(standing(found), self.units[unit])
         ]
 
+    def pays_in(self, currency: str) -> bool:
+        """Whether any rule could ever pay for an order in this currency."""
+        return any(
+            currency in (rule.spec.when.currencies or [currency])
+            and (rule.spec.reward.kind != "share" or rule.spec.unit == currency)
+            for rule in self.rules
+        )
+
     def _candidates(self, purchase: PurchaseReport) -> Sequence[CompiledRule]:
         key = (purchase.merchant, purchase.order_currency)
         rules = self._index.get(key)

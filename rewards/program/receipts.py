@@ -10,6 +10,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from rewards.history import COLUMNS
 from rewards.models import Award, Purchase, Settlement
 from rewards.program.conditions import Condition
 from rewards.program.editions import compiled
@@ -79,9 +80,8 @@ def receipt(purchase: Purchase) -> Receipt:
     if settlement is None or settlement.report is None:
         return Receipt(None, None, None, note=purchase.review or _unsettled())
     stored = settlement.report
-    report = PurchaseReport.restore(
-        stored.content, customer_id=stored.customer_id, modified_at=stored.modified_at
-    )
+    own = {name: getattr(stored, name) for name in COLUMNS}
+    report = PurchaseReport.restore(stored.content, **own)
     edition = settlement.edition
     note = _note(purchase, settlement, report)
     if edition is None or note:

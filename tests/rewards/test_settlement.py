@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.test import override_settings
 
-from merchants.models import Click, Merchant
+from merchants.models import Merchant
 from rewards.decisions import Refused, assign, decide_account, resolve
 from rewards.due import settle_due, settle_without_edition
 from rewards.members import put_member
@@ -24,6 +24,7 @@ from tests.builders import (
     NOW,
     ORDERED,
     balances,
+    make_click,
     make_member,
     publish_program,
     purchase,
@@ -216,12 +217,9 @@ def test_an_assignment_outranks_every_report() -> None:
 
 
 def test_a_click_of_ours_finds_the_member() -> None:
-    store = Merchant.objects.create(external_id="org-x", name="X")
     make_member("dora")
-    click = Click.objects.create(
-        reference="clk_1", customer_id="dora", merchant=store, clicked_at=NOW
-    )
-    settle_reports(report(customer_id="", click_reference="clk_1"))
+    click = make_click(customer_id="dora")
+    settle_reports(report(customer_id="", click_reference=click.reference))
     assert (balances("dora"), purchase().click) == ({PENDING: 91}, click)
 
 

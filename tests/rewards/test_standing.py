@@ -1,5 +1,6 @@
 """The pure fold: whatever is reported, in whatever order, where does it stand?"""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -133,3 +134,49 @@ def test_a_report_survives_its_own_storage() -> None:
     )
     assert again == told
     assert again.digest == told.digest
+
+
+def test_a_confirming_read_outranks_its_second_and_ends_the_tie() -> None:
+    one, other = report(order_total=100), report(order_total=200)
+    for first, second in permutations([one, other]):
+        tied = state(first, second)
+        assert tied.tied
+        loser = min(one, other, key=lambda r: r.rank)
+        confirmed = replace(loser, confirmed=7)
+        settled = state(first, second, confirmed)
+        assert settled.report.order_total == loser.order_total
+        assert not settled.tied
+        # What was in doubt comes again, and changes nothing.
+        assert state(first, second, confirmed, second).report == settled.report
+
+
+def test_a_later_state_outranks_a_confirming_read() -> None:
+    confirmed = report(confirmed=7)
+    later = report(order_total=1, modified_at=LATER)
+    assert state(confirmed, later).report == state(later, confirmed).report == later
+
+
+@pytest.mark.parametrize(
+    "blank", ["country", "order_number", "customer_id", "click_reference", "channel"]
+)
+def test_a_report_covers_one_that_leaves_something_out(blank: str) -> None:
+    told = {
+        "country": "US",
+        "order_number": "7",
+        "click_reference": "c",
+        "channel": "app",
+    }
+    full = report(**told)
+    bare = replace(full, **{blank: ""})
+    assert full.covers(bare)
+    assert not bare.covers(full)
+    assert full.rank > bare.rank
+
+
+def test_a_report_covers_no_other_second_and_no_later_fraction() -> None:
+    told = report()
+    fraction = replace(told, modified_at=ORDERED + timedelta(milliseconds=5))
+    assert fraction.covers(told)
+    assert not told.covers(fraction)
+    assert not told.covers(replace(told, modified_at=LATER))
+    assert not told.covers(replace(told, order_total=1))

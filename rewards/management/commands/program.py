@@ -2,7 +2,6 @@
 
 import json
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 
-from rewards.instants import parse_instant
+from rewards.management.arguments import instant
 from rewards.program import draft, vocabulary
 from rewards.program.vocabulary import ProgramError
 from rewards.publishing import publish_draft
@@ -32,7 +31,7 @@ class Command(BaseCommand):
         action = actions.add_parser("publish", help="freeze the draft as an edition")
         action.add_argument(
             "--at",
-            type=_instant,
+            type=instant,
             help="when it takes effect (RFC 3339, or a date: its midnight in UTC);"
             " for the first edition this may be in the past",
         )
@@ -79,13 +78,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Edition {edition.number} takes effect {when}.")
         if settled:
             self.stdout.write(f"{_count(settled, 'waiting order')} settled by it.")
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def _decoded(raw: bytes) -> str:
