@@ -21,13 +21,13 @@ PLAIN = ENV_FILE=/dev/null DATA_DIR=.venv/data DATABASE_URL= DEBUG=true ALLOWED_
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres lint types check ci lock clean \
-	bench-settle bench-intake bench-short storm styles chromium
+	bench-settle bench-intake bench-poll bench-short storm poll-storm styles chromium sandbox-env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
 		| expand -t 16
 
-run: .venv/run.stamp $(DATA_DIR)/run.env ## install what is missing and run everything
+run: .venv/run.stamp sandbox-env ## install what is missing and run everything
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo
 	@$(MANAGE) serve
@@ -65,12 +65,20 @@ bench-settle: .venv/dev.stamp ## settled reports a second
 bench-intake: .venv/dev.stamp ## accepted webhooks a second
 	$(VENV)/python -m benchmarks.intake
 
-bench-short: .venv/dev.stamp ## both, briefly
+bench-poll: .venv/dev.stamp ## polled orders a second
+	$(VENV)/python -m benchmarks.poll
+
+bench-short: .venv/dev.stamp ## all of them, and the storm of polling, briefly
 	$(VENV)/python -m benchmarks.settle --short
 	$(VENV)/python -m benchmarks.intake --short
+	$(VENV)/python -m benchmarks.poll --short
+	$(VENV)/python -m benchmarks.poll_storm --short
 
 storm: .venv/dev.stamp ## deliveries under kill -9, then every invariant
 	$(VENV)/python -m benchmarks.storm
+
+poll-storm: .venv/dev.stamp ## 200,000 orders polled under faults and kill -9
+	$(VENV)/python -m benchmarks.poll_storm
 
 lock: .venv/dev.stamp ## compile requirements*.txt from requirements*.in
 	for name in requirements requirements-embedded requirements-dev; do \
@@ -92,6 +100,19 @@ $(DATA_DIR)/run.env: | .venv/pip.stamp
 	echo "BUTTON_WEBHOOK_SECRETS=$$(secret)"; \
 	echo 'DEMO=true'; \
 	echo 'PUBLISH_MARGIN=0'; } > $@.new && mv $@.new $@
+
+# Where nobody has said which Button to talk to: the sandbox, on 8010 or a free port.
+sandbox-env: $(DATA_DIR)/run.env
+	@grep -qsE '^(export )?BUTTON_API_(URL|KEY)' $< .env || $(VENV)/python -c \
+	'import secrets, socket; \
+	free = lambda port: socket.socket().connect_ex(("127.0.0.1", port)) != 0; \
+	port = next(port for port in range(8010, 8100) if free(port)); \
+	[print(f"BUTTON_{name}_URL=http://127.0.0.1:{port}") \
+		for name in ("API", "OFFERS", "LINK")]; \
+	print(f"BUTTON_API_KEY=sk-{secrets.token_hex(16)}"); \
+	print(f"BUTTON_ORGANIZATION_ID=org-{secrets.token_hex(8)}")' \
+	| while read -r line; do \
+		grep -q "^$${line%%=*}=" $< || echo "$$line" >> $<; done
 
 .venv/run.stamp: .venv/pip.stamp requirements.txt requirements-embedded.txt
 	@echo 'Installing (about half a minute, once)'

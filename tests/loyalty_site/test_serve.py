@@ -48,20 +48,22 @@ def data_dir(migrated, tmp_path):
 class Server:
     """One running `manage.py serve`."""
 
-    def __init__(self, data_dir):
+    def __init__(self, data_dir, **variables):
         self.data_dir = data_dir
         self.port = find_free_port()
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "serve", f"--port={self.port}"],
-            env=environment(data_dir, **GIVEN),
+            env=environment(data_dir, **GIVEN, **variables),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
         )
         self.seen = {}
+        self.said = ""
 
     def wait_ready(self):
         for line in self.process.stdout:
+            self.said += line
             if "Ready on" in line:
                 break
         wait_until(self.worker_answers)
@@ -148,6 +150,76 @@ def test_killed_parts_come_back_and_a_killed_whole_leaves_nothing(server):
         assert again.status("/readyz") == 200
     finally:
         again.close()
+
+
+def sandbox_settings(port):
+    return {
+        "DEMO": "true",
+        "BUTTON_API_URL": f"http://127.0.0.1:{port}",
+        "BUTTON_API_KEY": "sk-made-up",
+        "BUTTON_ORGANIZATION_ID": "org-02f4c8e96b1d7a50",
+        "BUTTON_WEBHOOK_SECRETS": "made-up",
+    }
+
+
+def test_a_demo_has_its_sandbox_which_reports_to_it(data_dir):
+    port = find_free_port()
+    server = Server(data_dir, **sandbox_settings(port))
+    try:
+        server.wait_ready()
+        assert f"http://127.0.0.1:{port}/" in server.said
+        assert place_order(port) == 303
+        wait_until(lambda: "delivered" in deliveries(port))
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(15) == 0
+        assert not any(map(lives, server.seen))
+    finally:
+        server.close()
+
+
+def place_order(port):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        client.request("POST", "/orders", "customer=alice")
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+def deliveries(port):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        client.request("GET", "/")
+        return client.getresponse().read().decode()
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"DEMO": False},
+        {"BUTTON_API_KEY": ""},
+        {"BUTTON_ORGANIZATION_ID": ""},
+        {"BUTTON_WEBHOOK_SECRETS": []},
+        {"BUTTON_API_URL": "https://api.usebutton.com"},
+        {"BUTTON_API_URL": "https://api.usebutton.com:8010"},
+    ],
+)
+def test_without_a_demo_there_is_no_sandbox(settings, changed):
+    for name, value in (sandbox_settings(8010) | changed).items():
+        setattr(settings, name, value)
+    assert serve.sandbox_port() is None
+
+
+def test_a_sandbox_beside_this_one_is_left_alone(monkeypatch, settings, capsys):
+    monkeypatch.setattr(serve, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for name, value in sandbox_settings(port).items():
+            setattr(settings, name, value)
+        assert serve.Command().free_sandbox_port() is None
+    assert f"Port {port} is taken" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_refused(monkeypatch):

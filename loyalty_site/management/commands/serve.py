@@ -1,4 +1,4 @@
-"""Runs broker, web, worker and beat together on one machine."""
+"""Runs broker, web, worker, beat and sandbox together on one machine."""
 
 import fcntl
 import http.client
@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from loyalty_site import broker, health
+from loyalty_site.env import is_loopback
 from loyalty_site.supervisor import Service, StartFailed, Supervisor
 
 HOST = "127.0.0.1"
@@ -23,7 +25,8 @@ PATIENCE = 10  # seconds for what a killed predecessor left to go away
 
 class Command(BaseCommand):
     help = (
-        "Run web, worker, beat and, without CELERY_BROKER_URL, a broker. Ctrl-C stops."
+        "Run web, worker, beat and, without CELERY_BROKER_URL, a broker; where DEMO is"
+        " on, also the sandbox that BUTTON_API_URL names. Ctrl-C stops."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,19 +36,30 @@ class Command(BaseCommand):
         refuse_unready()
         with alone():
             refuse_taken(port)
-            supervisor = Supervisor(services(port))
+            sandbox = self.free_sandbox_port()
+            supervisor = Supervisor(services(port, sandbox=sandbox))
             connections.close_all()
             try:
-                supervisor.run(announce=lambda: self.announce(port))
+                supervisor.run(announce=lambda: self.announce(port, sandbox=sandbox))
             except StartFailed as error:
                 raise CommandError(f"{error}.") from error
 
-    def announce(self, port: int) -> None:
+    def free_sandbox_port(self) -> int | None:
+        """Where to start the sandbox; None where another one is there already."""
+        port = sandbox_port()
+        if port is None or becomes_true(lambda: is_free(port)):
+            return port
+        self.stderr.write(f"Port {port} is taken: no sandbox is started there.")
+        return None
+
+    def announce(self, port: int, *, sandbox: int | None) -> None:
+        if sandbox:
+            self.stdout.write(f"\nSandbox (plays Button) on http://{HOST}:{sandbox}/")
         self.stdout.write(f"\nReady on http://{HOST}:{port}/   (Ctrl-C stops)\n")
         self.stdout.flush()
 
 
-def services(port: int) -> list[Service]:
+def services(port: int, *, sandbox: int | None = None) -> list[Service]:
     """Everything to run, in the order of starting."""
     embedded = broker.url(settings.DATA_DIR) == settings.CELERY_BROKER_URL
     return [
@@ -53,6 +67,7 @@ def services(port: int) -> list[Service]:
         web_service(port),
         worker_service(),
         Service("beat", celery("beat", "--pidfile=")),
+        *([sandbox_service(sandbox, web=port)] if sandbox else []),
     ]
 
 
@@ -73,8 +88,9 @@ def web_service(port: int) -> Service:
 
 
 def worker_service() -> Service:
-    # SQLite has one writer: a second process would only wait for it.
-    processes = 1 if connections["default"].vendor == "sqlite" else 2
+    # One may wait for Button while another settles what came in. More than two would
+    # only wait for SQLite's one writer.
+    processes = 2 if connections["default"].vendor == "sqlite" else 3
     command = celery("worker", f"--concurrency={processes}")
     command += ["--without-gossip", "--without-mingle"]
     return Service(
@@ -87,15 +103,37 @@ def worker_service() -> Service:
     )
 
 
+def sandbox_port() -> int | None:
+    """Where a demo expects its stand-in for Button; None where it talks to Button."""
+    parts = urlsplit(settings.BUTTON_API_URL)
+    wanted = settings.DEMO and is_loopback(parts.hostname or "")
+    known = settings.BUTTON_API_KEY and settings.BUTTON_ORGANIZATION_ID
+    return parts.port if wanted and known and settings.BUTTON_WEBHOOK_SECRETS else None
+
+
+def sandbox_service(port: int, *, web: int) -> Service:
+    command = [sys.executable, "manage.py", "sandbox", f"--port={port}"]
+    return Service(
+        "sandbox",
+        command,
+        ready=lambda: answers(port, "/sandbox.css"),
+        environment={"WEB_PORT": str(web)},
+    )
+
+
 def celery(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", "loyalty_site", "-q", *arguments]
 
 
 def serves(port: int) -> bool:
     """Any answer will do: what it says depends on ALLOWED_HOSTS."""
+    return answers(port, "/healthz")
+
+
+def answers(port: int, path: str) -> bool:
     client = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
-        client.request("GET", "/healthz")
+        client.request("GET", path)
         client.getresponse()
         return True
     except (OSError, http.client.HTTPException):
