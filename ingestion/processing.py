@@ -21,15 +21,18 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Length, Now
 
+from ingestion import doubts
 from ingestion.button.adapter import (
     NothingToSettle,
     NotUnderstood,
+    report_of_row,
     report_of_webhook,
 )
 from ingestion.models import InboundEvent
 from rewards import bulk
+from rewards.models import Report
 from rewards.races import Raced
-from rewards.reports import Arrival, Outcome
+from rewards.reports import Arrival, Outcome, PurchaseReport
 from rewards.settlement import settle
 
 LEASE = timedelta(seconds=30)
@@ -137,7 +140,10 @@ def claim(most: int) -> list[InboundEvent]:
             claimed_until=Now() + LEASE,
             attempts=F("attempts") + 1,
         )
-    needed = ("source", "body", "received_at", "attempts", "claimed_by")
+    needed = (
+        *("source", "body", "received_at", "confirmed"),
+        *("attempts", "claimed_by"),
+    )
     return list(taken.only(*needed).order_by("pk"))
 
 
@@ -159,7 +165,8 @@ def handle(events: Sequence[InboundEvent]) -> int:
     A lost race or the database's own trouble is tried again at once. Where settling
     fails, the events are given back and come again one by one.
     """
-    return _handle([_understand(event) for event in events])
+    with _collector_paused():
+        return _handle([_understand(event) for event in events])
 
 
 def _handle(understood: Sequence[Understood]) -> int:
@@ -191,7 +198,7 @@ def _understand(event: InboundEvent) -> Understood:
         reason = "Every attempt to handle it ended the worker."
         return Understood(event, outcome=Outcome("quarantined", reason))
     try:
-        report = report_of_webhook(bytes(event.body), received_at=event.received_at)
+        report = _report_of(event)
     except NothingToSettle as why:
         return Understood(event, outcome=Outcome("ignored", str(why)))
     except NotUnderstood as why:
@@ -204,12 +211,24 @@ def _understand(event: InboundEvent) -> Understood:
     return Understood(event, arrival=Arrival(report, event.source, event.received_at))
 
 
+def _report_of(event: InboundEvent) -> PurchaseReport:
+    """What an event reports, by the way it came."""
+    body = bytes(event.body)
+    if event.source == Report.Source.POLL:
+        return report_of_row(
+            body, received_at=event.received_at, confirmed=event.confirmed
+        )
+    return report_of_webhook(body, received_at=event.received_at)
+
+
 def _settle(understood: Sequence[Understood]) -> int:
     now = datetime.now(UTC)
     arrivals = [u.arrival for u in understood if u.arrival]
     with transaction.atomic():
         settled = iter(settle(arrivals, at=now) if arrivals else ())
-        _record([(u.event, u.outcome or next(settled)) for u in understood], at=now)
+        outcomes = [(u.event, u.outcome or next(settled)) for u in understood]
+        _record(outcomes, at=now)
+        doubts.ask([outcome for _, outcome in outcomes], at=now)
     return len(understood)
 
 

@@ -1,11 +1,16 @@
-"""Celery's wake-up calls. The inbox table is the queue, so losing one loses nothing."""
+"""Celery's wake-up calls. Tables say what is to be done: losing one loses nothing."""
 
 from datetime import UTC, datetime
+from time import monotonic
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 
-from ingestion import processing, verification
+from ingestion import jobs, polling, processing, verification
+from ingestion.button.client import ButtonClient
+
+POLLING_TIME = 45  # seconds; the place is kept, and the next call goes on
 
 log = structlog.get_logger(__name__)
 
@@ -14,6 +19,25 @@ log = structlog.get_logger(__name__)
 def drain_inbox() -> int:
     """Handle what waits in the inbox; the next tick goes on where time runs out."""
     return processing.drain(seconds=20)
+
+
+@shared_task
+def poll_accounts() -> int:
+    """Read what the accounts are due; how many had something to read."""
+    if not settings.BUTTON_API_KEY:
+        return 0
+    until = monotonic() + POLLING_TIME
+    with ButtonClient.from_settings() as client:
+        return polling.poll_due(
+            client, at=datetime.now(UTC), expired=lambda: monotonic() > until
+        )
+
+
+@shared_task
+def run_jobs() -> list[str]:
+    """Run the periodic work that is due; its names."""
+    with ButtonClient.from_settings() as client:
+        return jobs.run_due(client, at=datetime.now(UTC))
 
 
 @shared_task

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -44,6 +45,33 @@ def webhook_delivery(body: bytes) -> Delivery:
     )
 
 
+def polled_delivery(row: bytes, *, confirmed: int = 0) -> Delivery:
+    """A polled row's bytes, ready for the inbox whatever they are.
+
+    A row has no event type; its status tells which webhook would have brought it, so
+    the same state by webhook has the same content. What was read on purpose, to settle
+    a doubt, is content of its own.
+    """
+    number = b"%d" % confirmed if confirmed else b""
+    try:
+        data = read_json(row)
+    except Unreadable:
+        digest = _digest(b"raw", number + row)
+        return Delivery(NETWORK, "poll", row, digest, confirmed=confirmed)
+    status = data.get("status") if isinstance(data, dict) else None
+    event_type = f"tx-{status}" if isinstance(status, str) else ""
+    content = _canonical([event_type, data])
+    return Delivery(
+        NETWORK,
+        "poll",
+        row,
+        digest=_digest(b"json", number + content),
+        event_type=event_type[:64],
+        confirmed=confirmed,
+        modified_at=_modified_at(data),
+    )
+
+
 def read_json(body: bytes) -> Any:
     """Strict JSON: UTF-8, no key twice, no NaN, not absurdly deep or long.
 
@@ -64,6 +92,16 @@ def read_json(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"The body is not JSON: {error}.") from None
     return _storable(value) if _UNSTORABLE.search(body) else value
+
+
+def _modified_at(row: object) -> datetime | None:
+    """When the network changed it; None where that can't be told."""
+    text = row.get("modified_date") if isinstance(row, dict) else None
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return at.astimezone(UTC) if at and at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _storable(value: Any) -> Any:

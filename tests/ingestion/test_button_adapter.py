@@ -64,6 +64,7 @@ def test_every_field_arrives() -> None:
         ),
         country="US",
         channel="webview",
+        created_at=datetime(2026, 11, 4, 18, 40, 7, tzinfo=UTC),
         purchased_at=datetime(2026, 11, 4, 2, 11, 30, tzinfo=UTC),
         validated_at=datetime(2026, 11, 5, tzinfo=UTC),
     )

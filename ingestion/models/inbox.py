@@ -29,6 +29,12 @@ class InboundEvent(models.Model):
     attempt_id = models.CharField(_("sender's attempt id"), max_length=255, blank=True)
     body = models.BinaryField(_("body"))
     received_at = models.DateTimeField(_("received"))
+    confirmed = models.BigIntegerField(
+        _("confirming read"),
+        default=0,
+        db_default=0,
+        help_text=_("Number of the read that was asked for to settle a doubt."),
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     claimed_by = models.CharField(_("claimed by"), max_length=32, blank=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True)
@@ -60,6 +66,7 @@ class InboundEvent(models.Model):
                 condition=Q(outcome="quarantined"),
                 name="quarantine",
             ),
+            models.Index(fields=["received_at"], name="event_by_arrival"),
         ]
 
     def __str__(self) -> str:
@@ -80,6 +87,7 @@ class Sighting(models.Model):
         verbose_name = _("sighting")
         verbose_name_plural = _("sightings")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["seen_at"], name="sighting_by_time")]
 
     def __str__(self) -> str:
         return f"Sighting {self.pk}"

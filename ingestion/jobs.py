@@ -1,0 +1,102 @@
+"""Periodic work: each job holds a lease, and is idempotent.
+
+Two beats that fire at once, or a beat that was away for a day, change nothing: a job
+is due by its row, not by who woke it.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+from django.conf import settings
+from django.db import models
+
+from ingestion import alarms, sweeps
+from ingestion.accounts import discover, tell_new
+from ingestion.button.client import ButtonClient
+from ingestion.button.errors import ButtonError
+from ingestion.catalogue import sync_catalogue
+from ingestion.leases import Busy, hold
+from ingestion.models import Job
+
+AFTER_TROUBLE = timedelta(minutes=10)
+Work = Callable[[ButtonClient, datetime], object]
+
+log = structlog.get_logger(__name__)
+
+
+class Periodic(NamedTuple):
+    """A job's rhythm, and whether it needs Button."""
+
+    every: timedelta
+    work: Work
+    asks_button: bool = True
+
+
+def _tell(client: ButtonClient, at: datetime) -> None:
+    tell_new(at=at)
+    alarms.check(at=at, looking=alarms.EACH_MINUTE)
+
+
+PERIODIC = {
+    "accounts": Periodic(timedelta(days=1), lambda c, at: discover(c, at=at)),
+    "catalogue": Periodic(timedelta(hours=6), lambda c, at: sync_catalogue(c, at=at)),
+    "open orders": Periodic(
+        timedelta(days=1), lambda c, at: sweeps.reread_open_orders(at=at)
+    ),
+    "sweep": Periodic(timedelta(days=30), lambda c, at: sweeps.sweep(at=at)),
+    "comparisons": Periodic(
+        timedelta(minutes=1), lambda c, at: sweeps.compare_next(c, at=at)
+    ),
+    "alarms": Periodic(timedelta(minutes=1), _tell, asks_button=False),
+    "stores": Periodic(
+        timedelta(minutes=15),
+        lambda c, at: alarms.check(at=at, looking=alarms.EACH_QUARTER),
+        asks_button=False,
+    ),
+    "pruning": Periodic(
+        timedelta(days=1), lambda c, at: sweeps.prune(at=at), asks_button=False
+    ),
+}
+
+
+def run_due(client: ButtonClient, *, at: datetime) -> list[str]:
+    """Run each job that is due and that nobody else runs; the names of those run."""
+    return [name for name in PERIODIC if _run(name, client, at=at)]
+
+
+def _run(name: str, client: ButtonClient, *, at: datetime) -> bool:
+    periodic = PERIODIC[name]
+    if periodic.asks_button and not settings.BUTTON_API_KEY:
+        return False
+    job, _ = Job.objects.get_or_create(name=name)
+    try:
+        with hold(job):
+            job.refresh_from_db()
+            if job.due_at and job.due_at > at:
+                return False
+            _work(job, periodic, client, at=at)
+    except Busy:
+        return False
+    return True
+
+
+def _work(job: Job, periodic: Periodic, client: ButtonClient, *, at: datetime) -> None:
+    try:
+        periodic.work(client, at)
+    except ButtonError as error:
+        log.warning("job_failed", job=job.name, error=str(error))
+        _note(job, due_at=at + min(AFTER_TROUBLE, periodic.every), error=str(error))
+    except Exception as error:
+        log.exception("job_failed", job=job.name)
+        what = f"{type(error).__name__}: {error}"[:1000]
+        _note(job, due_at=at + min(AFTER_TROUBLE, periodic.every), error=what)
+    else:
+        done = datetime.now(UTC)
+        _note(job, due_at=at + periodic.every, error="", finished_at=done)
+
+
+def _note(job: Job, **values: object) -> None:
+    rows: models.QuerySet[Job] = Job.objects.filter(pk=job.pk)
+    rows.update(**values)

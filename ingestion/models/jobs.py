@@ -1,0 +1,31 @@
+"""Who does what at present: periodic work, and the leases that keep it single."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Leased(models.Model):
+    """A row that one process at a time may work on, by the database's clock."""
+
+    held_by = models.CharField(_("held by"), max_length=32, blank=True)
+    held_until = models.DateTimeField(_("held until"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Job(Leased):
+    """A piece of periodic work. Two beats that fire at once find it done or held."""
+
+    name = models.CharField(_("name"), max_length=64, primary_key=True)
+    due_at = models.DateTimeField(_("due"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,234 @@
+"""Following the accounts: what to read next, and how often.
+
+Everything about one account happens under its lease: what is new first, then what
+staff or a doubt asked for, a page at a time, so that stopping anywhere loses nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from random import uniform
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Case, IntegerField, Value, When
+
+from ingestion import doubts
+from ingestion.button.client import ButtonClient
+from ingestion.button.errors import ButtonError
+from ingestion.leases import Busy, LeaseLost, hold, wait_for
+from ingestion.models import InboundEvent, Poll, Window
+from ingestion.windows import OutOfTime, Reading, read, slices
+from rewards.models import NetworkAccount
+
+OVERLAP = timedelta(hours=1)
+FIRST = timedelta(days=30)
+AFTER_TROUBLE = timedelta(minutes=5)
+Purpose = Window.Purpose
+URGENCY = (
+    Purpose.FOLLOW,
+    Purpose.CONFIRM,
+    Purpose.TAKE_IN,
+    Purpose.OPEN,
+    Purpose.BACKFILL,
+)
+
+log = structlog.get_logger(__name__)
+
+
+def follow(poll: Poll, reading: Reading, *, at: datetime) -> None:
+    """Read what is new in an account, to the newest. Raises what ``read`` raises.
+
+    The mark moves with each window that was read to its end, to the newest time that
+    stood in it: never by our own clock, which may be wrong.
+    """
+    for window in _following(poll, at=at):
+        read(window, reading)
+        with transaction.atomic():
+            reading.lease.renew()
+            _move_mark(poll, window)
+
+
+def ask_for(
+    account: NetworkAccount,
+    *,
+    purpose: Purpose,
+    by: Window.By = Window.By.MODIFIED,
+    start: datetime,
+    end: datetime | None,
+    at: datetime,
+) -> list[Window]:
+    """The windows that read a stretch: those left unfinished, or else new ones."""
+    asked: dict[str, Any] = {"account": account, "purpose": purpose, "by": by}
+    with transaction.atomic():
+        left = Window.objects.filter(**asked, finished_at=None, start__gte=start)
+        left = left.filter(end__lte=end) if end else left
+        if windows := list(left.order_by("start")):
+            return windows
+        return [
+            Window.objects.create(**asked, start=first, end=last, opened_at=at)
+            for first, last in slices(start, end, now=at)
+        ]
+
+
+def poll_now(poll: Poll, reading: Reading, *, at: datetime) -> None:
+    """Follow an account whether it is due or not. Raises what ``read`` raises."""
+    follow(poll, reading, at=at)
+    _note_success(poll, at=datetime.now(UTC))
+
+
+def backfill(
+    poll: Poll, windows: Iterable[Window], reading: Reading
+) -> Iterator[Window]:
+    """Read a stretch of the past; each window once it is read.
+
+    It never moves the mark. An account that is due in the meantime is followed.
+    Raises what ``read`` raises.
+    """
+    for window in windows:
+        read(window, reading)
+        yield window
+        if poll.mark and is_due(poll, at=datetime.now(UTC)):
+            poll_now(poll, reading, at=datetime.now(UTC))
+
+
+def is_due(poll: Poll, *, at: datetime) -> bool:
+    return poll.due_at is None or poll.due_at <= at
+
+
+def work(poll: Poll, reading: Reading, *, at: datetime) -> None:
+    """Read what an account is due, then what else was asked for, most urgent first.
+
+    Raises what ``read`` raises.
+    """
+    if is_due(poll, at=at):
+        poll_now(poll, reading, at=at)
+    doubts.open_windows(poll.account, at=at)
+    for window in _asked(poll.account):
+        read(window, reading)
+        if reading.expired():
+            raise OutOfTime
+
+
+def poll_due(client: ButtonClient, *, at: datetime, **reading: Any) -> int:
+    """Work on every account that has something to read; how many there were."""
+    polls = Poll.objects.filter(enabled=True).select_related("account")
+    waiting = [poll for poll in polls if _has_work(poll, at=at)]
+    return sum(attempt(poll, client, at=at, **reading) for poll in waiting)
+
+
+def attempt(poll: Poll, client: ButtonClient, *, at: datetime, **reading: Any) -> bool:
+    """Work on one account unless somebody does already; whether it was our turn.
+
+    What goes wrong is noted on the poll, and tried again in a few minutes.
+    """
+    try:
+        with hold(poll) as lease:
+            work(poll, Reading(client, lease, **reading), at=at)
+    except (Busy, LeaseLost):
+        return False
+    except OutOfTime:
+        pass
+    except ButtonError as error:
+        note_trouble(poll, error, at=at)
+    return True
+
+
+def note_trouble(poll: Poll, error: Exception, *, at: datetime) -> None:
+    log.warning("poll_failed", account=str(poll.account), error=str(error))
+    quiet = timedelta(minutes=poll.quiet_minutes)
+    poll.error = str(error)
+    poll.due_at = at + min(AFTER_TROUBLE, quiet)
+    poll.save(update_fields=["error", "due_at"])
+
+
+def pace(poll: Poll, *, at: datetime) -> timedelta:
+    """How long until the account is read again, by what its last hour brought.
+
+    A little by chance, so that accounts don't all come at once.
+    """
+    recent = InboundEvent.objects.filter(
+        received_at__gt=at - timedelta(hours=1), purchase__account=poll.account
+    )
+    busy = recent[: poll.busy_from].count() >= poll.busy_from
+    minutes = poll.busy_minutes if busy else poll.quiet_minutes
+    return timedelta(minutes=minutes) * uniform(1, 1.1)
+
+
+def _following(poll: Poll, *, at: datetime) -> Iterator[Window]:
+    """The windows from the mark to the newest, one after the other."""
+    left = Window.objects.filter(
+        account=poll.account, purpose=Purpose.FOLLOW, finished_at=None
+    ).first()
+    if left:
+        yield left
+        if left.end is None:
+            return
+    start = left.end if left and left.end else _start(poll, at=at)
+    for first, last in slices(start, None, now=at):
+        yield Window.objects.create(
+            account=poll.account,
+            purpose=Purpose.FOLLOW,
+            start=first,
+            end=last,
+            opened_at=at,
+        )
+
+
+def _start(poll: Poll, *, at: datetime) -> datetime:
+    """Where following goes on: before the mark, since rows move while they are read.
+
+    A mark of tomorrow, from a clock that is ahead, must not hide what comes today.
+    """
+    return min(poll.mark, at) - OVERLAP if poll.mark else at - FIRST
+
+
+def _move_mark(poll: Poll, window: Window) -> None:
+    if window.newest and (poll.mark is None or window.newest > poll.mark):
+        poll.mark = window.newest
+        poll.save(update_fields=["mark"])
+
+
+def _note_success(poll: Poll, *, at: datetime) -> None:
+    poll.error = ""
+    poll.read_at = at
+    poll.due_at = at + pace(poll, at=at)
+    poll.save(update_fields=["error", "read_at", "due_at"])
+
+
+def _asked(account: NetworkAccount) -> Iterable[Window]:
+    """Unfinished windows, most urgent first; following has its own way."""
+    order = Case(
+        *(When(purpose=purpose, then=rank) for rank, purpose in enumerate(URGENCY)),
+        default=Value(len(URGENCY)),
+        output_field=IntegerField(),
+    )
+    unfinished = Window.objects.filter(account=account, finished_at=None)
+    return (
+        unfinished.exclude(purpose=Purpose.FOLLOW)
+        .order_by(order, "start", "pk")
+        .select_related("account")
+    )
+
+
+def _has_work(poll: Poll, *, at: datetime) -> bool:
+    if is_due(poll, at=at):
+        return True
+    unfinished = Window.objects.filter(account=poll.account, finished_at=None)
+    due = poll.account.purchase_set.filter(
+        doubts__window=None, doubts__settled_at=None, doubts__due_at__lte=at
+    )
+    return unfinished.exclude(purpose=Purpose.FOLLOW).exists() or due.exists()
+
+
+def read_asked(windows: Iterable[Window], client: ButtonClient) -> int:
+    """Read these windows now, whatever else is due; how many reports were new.
+
+    Waits for a busy account. Raises ButtonError or LeaseLost.
+    """
+    news = 0
+    for window in windows:
+        with wait_for(Poll.objects.get(account=window.account)) as lease:
+            read(window, Reading(client, lease))
+        news += window.news
+    return news

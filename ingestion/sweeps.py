@@ -1,0 +1,99 @@
+"""Reading again, in case something was missed: open orders daily, everything monthly.
+
+Webhooks get lost after three days, windows overlap by an hour, and rows move while a
+list is read. What all of that leaves behind is found here.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models.functions import TruncDay
+
+from ingestion.button.client import ButtonClient
+from ingestion.models import Poll, Reconciliation, Refusal, Window
+from ingestion.polling import ask_for
+from ingestion.reconciliation import begin, compare, take_in
+from ingestion.windows import slices
+from rewards.models import NetworkAccount, Purchase
+
+REACH = timedelta(days=400)  # thirteen months
+KEPT = timedelta(days=7)
+DAY = timedelta(days=1)
+
+
+def reread_open_orders(*, at: datetime) -> int:
+    """Ask for every stretch in which open orders were created; how many there are."""
+    stretches = [
+        (poll.account, start, end)
+        for poll in Poll.objects.filter(enabled=True).select_related("account")
+        for start, end in open_stretches(poll.account)
+    ]
+    for account, start, end in stretches:
+        ask_for(
+            account,
+            purpose=Window.Purpose.OPEN,
+            by=Window.By.CREATED,
+            start=start,
+            end=end,
+            at=at,
+        )
+    return len(stretches)
+
+
+def open_stretches(account: NetworkAccount) -> Iterator[tuple[datetime, datetime]]:
+    """The days on which the account's pending orders were created, joined together."""
+    days = (
+        Purchase.objects.filter(
+            account=account,
+            status=Purchase.Status.PENDING,
+            created_at__isnull=False,
+        )
+        .annotate(day=TruncDay("created_at"))
+        .values_list("day", flat=True)
+        .distinct()
+        .order_by("day")
+    )
+    first: datetime | None = None
+    last: datetime | None = None
+    for day in days:
+        if first is not None and last is not None and day - last > DAY:
+            yield first, last + DAY
+            first = None
+        first, last = first or day, day
+    if first is not None and last is not None:
+        yield first, last + DAY
+
+
+def sweep(*, at: datetime) -> int:
+    """Ask for a comparison of each week of thirteen months, to be taken in; how many.
+
+    Counts and contents both: every order is compared.
+    """
+    weeks = slices(at - REACH, at, now=at)
+    for start, end in weeks:
+        begin(start=start, end=end or at, take_in=True, at=at)
+    return len(weeks)
+
+
+def compare_next(client: ButtonClient, *, at: datetime) -> Reconciliation | None:
+    """Work on the oldest comparison that was asked for, and take in what it missed."""
+    waiting = Reconciliation.objects.filter(finished_at=None, error="").order_by("pk")
+    found = waiting.first()
+    if found:
+        compare(found, client, at=at)
+    asked = Reconciliation.objects.filter(
+        finished_at__isnull=False, take_in_asked_at__isnull=False, taken_in_at=None
+    )
+    for done in asked:
+        take_in(done, at=at)
+    return found
+
+
+def prune(*, at: datetime) -> int:
+    """Forget what was read to its end, and refused, a week ago; how many rows."""
+    old = Window.objects.filter(
+        purpose__in=(Window.Purpose.FOLLOW, Window.Purpose.OPEN),
+        finished_at__lt=at - KEPT,
+    )
+    refused = Refusal.objects.filter(minute__lt=at - KEPT)
+    return old.delete()[0] + refused.delete()[0]

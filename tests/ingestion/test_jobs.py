@@ -1,0 +1,131 @@
+"""Periodic work: done once however many beats fire, and never lost by a failure."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingestion import jobs, sweeps
+from ingestion.accounts import discover
+from ingestion.button.client import ButtonClient
+from ingestion.button.sandbox import Sandbox
+from ingestion.leases import hold
+from ingestion.models import Job, Poll, Reconciliation, Refusal, Window
+from ingestion.polling import poll_due
+from rewards.models import Purchase
+from tests.builders import balances, publish_program
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = timedelta(days=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def test_every_job_runs_once_and_then_when_it_is_due(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    at = now()
+    assert set(jobs.run_due(client_of_button, at=at)) == set(jobs.PERIODIC)
+    assert not Job.objects.exclude(error="").exists()
+    assert jobs.run_due(client_of_button, at=at) == []
+    later = jobs.run_due(client_of_button, at=at + timedelta(minutes=1))
+    assert set(later) == {"alarms", "comparisons"}
+
+
+def test_a_job_that_somebody_runs_is_left_alone(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    job = Job.objects.create(name="accounts")
+    with hold(job):
+        assert "accounts" not in jobs.run_due(client_of_button, at=now())
+    assert not Poll.objects.exists()
+
+
+def test_a_failure_is_noted_and_tried_again(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    button.faults.set("broken", probability=1)
+    at = now()
+    jobs.run_due(client_of_button, at=at)
+    failed = Job.objects.get(name="accounts")
+    assert "500" in failed.error
+    assert failed.due_at == at + jobs.AFTER_TROUBLE
+    button.faults.clear()
+    assert "accounts" in jobs.run_due(client_of_button, at=at + jobs.AFTER_TROUBLE)
+    failed.refresh_from_db()
+    assert failed.error == ""
+    assert Poll.objects.exists()
+
+
+def test_without_a_key_nothing_asks_button(
+    settings: Any, button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    settings.BUTTON_API_KEY = ""
+    assert set(jobs.run_due(client_of_button, at=now())) == {
+        "alarms",
+        "stores",
+        "pruning",
+    }
+
+
+def test_open_orders_are_read_again(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    """A change that no webhook told, and whose window had gone by."""
+    publish_program()
+    order = button.place(customer="alice", total=5000, at=now() - 20 * DAY)
+    newer = button.place(customer="bob", at=now() - DAY)
+    button.validate(newer.id, at=now() - DAY)  # which moves the mark
+    discover(client_of_button, at=now())
+    poll_due(client_of_button, at=now())
+    button.validate(order.id, at=order.modified_at + timedelta(seconds=1))
+    poll_due(client_of_button, at=now() + DAY)
+    assert balances("alice") == {("points", "pending"): 50}
+    assert sweeps.reread_open_orders(at=now()) == 1
+    poll_due(client_of_button, at=now())
+    assert balances("alice") == {("points", "available"): 50}
+    assert sweeps.reread_open_orders(at=now()) == 0
+
+
+def test_open_days_are_joined(button: Sandbox, client_of_button: ButtonClient) -> None:
+    start = (now() - 25 * DAY).replace(hour=12)
+    for days in (0, 1, 2, 10, 20, 20):
+        button.place(customer="alice", at=start + days * DAY)
+    discover(client_of_button, at=now())
+    poll_due(client_of_button, at=now())
+    account = Purchase.objects.all()[0].account
+    midnight = start.replace(hour=0, minute=0, second=0)
+    found = [
+        ((first - midnight).days, (last - midnight).days)
+        for first, last in sweeps.open_stretches(account)
+    ]
+    assert found == [(0, 3), (10, 11), (20, 21)]
+
+
+def test_the_sweep_finds_what_everything_else_missed(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    publish_program()
+    button.place(customer="alice", total=5000, at=now() - 300 * DAY)
+    discover(client_of_button, at=now())
+    weeks = sweeps.sweep(at=now())
+    assert weeks == Reconciliation.objects.count() == 58
+    for _ in range(weeks):
+        sweeps.compare_next(client_of_button, at=now())
+    assert sweeps.compare_next(client_of_button, at=now()) is None
+    poll_due(client_of_button, at=now())
+    assert balances("alice") == {("points", "pending"): 50}
+
+
+def test_what_is_old_and_done_is_forgotten(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    discover(client_of_button, at=now())
+    poll_due(client_of_button, at=now())
+    Refusal.objects.create(minute=now(), status=401, genuine=True, count=3)
+    kept = Window.objects.count()
+    assert sweeps.prune(at=now() + 6 * DAY) == 0
+    assert sweeps.prune(at=now() + 8 * DAY) == kept + 1
