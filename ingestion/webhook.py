@@ -18,6 +18,7 @@ from ingestion.button.envelope import webhook_delivery
 from ingestion.button.signature import is_authentic
 from ingestion.door import PATHS
 from ingestion.inbox import store
+from ingestion.refusals import is_genuine, tally
 
 HEADERS = {"Content-Type": "text/plain", "Content-Length": "0"}
 PIECE = 65_536
@@ -45,8 +46,16 @@ class WebhookGuard:
         except Exception:
             # Whatever it was, Button will send it again.
             log.exception("webhook_not_stored")
-            status = 503
+            _count(503, request)
+            return HttpResponse(status=503, headers=HEADERS)
+        if status != 200:
+            _count(status, request)
+        tally.write()  # not after an exception: the database has just failed
         return HttpResponse(status=status, headers=HEADERS)
+
+
+def _count(status: int, request: HttpRequest) -> None:
+    tally.add(status, genuine=is_genuine(request.META), at=datetime.now(UTC))
 
 
 def _receive(request: HttpRequest) -> int:

@@ -1,4 +1,4 @@
-"""Two questions of an orchestrator: does the process serve, and can it do its work?"""
+"""Questions of an orchestrator: does the process serve, and can it do its work?"""
 
 from collections.abc import Callable
 
@@ -7,6 +7,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from loyalty_site.metrics import metrics
 
 
 class HealthGuard:
@@ -38,6 +40,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": healthz,
     "/readyz": readyz,
+    "/metrics": metrics,
 }
 
 

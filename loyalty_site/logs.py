@@ -87,6 +87,7 @@ def _logging(*, before: list[Processor], last: Processor) -> dict[str, Any]:
         "loggers": {
             # The tick would write lines each second; Celery itself reports failures.
             "django_structlog.celery": {"level": "CRITICAL"},
+            "httpx2": {"level": "WARNING"},  # it logs each address, ids and all
             "celery.worker.request": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},

@@ -31,6 +31,7 @@ CSRF_TRUSTED_ORIGINS = env.names_in("CSRF_TRUSTED_ORIGINS")
 WEB_PORT = env.integer("WEB_PORT", default=8000, least=1)  # of `manage.py serve`
 HTTPS = env.flag("HTTPS", default=not DEBUG and not only_local(ALLOWED_HOSTS))
 TRUST_PROXY = env.flag("TRUST_PROXY", default=False)
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # without one, /metrics is for loopback
 
 refuse_strangers(ALLOWED_HOSTS, DEBUG=DEBUG, DEMO=DEMO)
 
@@ -266,6 +267,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "ingestion.tasks.drain_inbox",
         "schedule": 1,
         "options": {"expires": 1},  # a busy worker ignores what piled up
+    },
+    "poll-accounts": {
+        "task": "ingestion.tasks.poll_accounts",
+        "schedule": 20,  # which of them is due is a column that staff can change
+        "options": {"expires": 15},
+    },
+    "run-jobs": {
+        "task": "ingestion.tasks.run_jobs",
+        "schedule": 30,
+        "options": {"expires": 25},
     },
     "settle-due": {
         "task": "rewards.tasks.settle_due",

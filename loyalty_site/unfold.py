@@ -37,6 +37,24 @@ MENU = [
         ],
     },
     {
+        "title": _("Health"),
+        "items": [
+            {
+                "title": _("Health"),
+                "icon": "monitor_heart",
+                "link": reverse_lazy("health"),
+                "permission": _may_see("ingestion", "alarm"),
+                "badge": "ingestion.admin.alarms.open_count",
+            },
+            _item(_("Alarms"), "notifications", "ingestion.alarm"),
+            _item(_("Polling"), "sync", "ingestion.poll"),
+            _item(_("Polling windows"), "date_range", "ingestion.window"),
+            _item(_("Doubts"), "help", "ingestion.doubt"),
+            _item(_("Reconciliation"), "balance", "ingestion.reconciliation"),
+            _item(_("Jobs"), "task_alt", "ingestion.job"),
+        ],
+    },
+    {
         "title": _("Members"),
         "items": [
             _item(_("Members"), "group", "rewards.member"),
@@ -55,7 +73,12 @@ MENU = [
     },
     {
         "title": _("Stores"),
-        "items": [_item(_("Merchants"), "storefront", "merchants.merchant")],
+        "items": [
+            _item(_("Merchants"), "storefront", "merchants.merchant"),
+            _item(_("Clicks"), "ads_click", "merchants.click"),
+            _item(_("Catalogue syncs"), "cloud_sync", "merchants.cataloguesync"),
+            _item(_("Tracking hosts"), "alt_route", "merchants.trackinghost"),
+        ],
     },
     {
         "title": _("Access"),

@@ -6,9 +6,12 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from ingestion.admin import health
+
 favicon = RedirectView.as_view(url=static("loyalty_site/icon.svg"))
 
 urlpatterns = [
+    path("admin/ingestion/health/", admin.site.admin_view(health.page), name="health"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("rewards.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -19,4 +22,5 @@ urlpatterns = [
     ),
     path("favicon.ico", favicon),
     path("", include("rewards.pages.urls")),
+    path("", include("ingestion.urls")),
 ]

@@ -8,6 +8,8 @@ from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from hypothesis import HealthCheck, settings
 
+from ingestion import webhook
+from ingestion.refusals import Tally
 from rewards.appendonly import lifted
 from rewards.program import editions
 from tests import postgres
@@ -47,6 +49,14 @@ def flush_past_triggers() -> Iterator[None]:
 def forget_editions() -> None:
     """A rolled-back edition's id is given out again, as it never is elsewhere."""
     editions.compiled.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
+    """Refused webhooks counted from nothing, as in a process that has just begun."""
+    fresh = Tally()
+    monkeypatch.setattr(webhook, "tally", fresh)
+    return fresh
 
 
 @pytest.fixture(scope="session")

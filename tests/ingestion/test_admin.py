@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ingestion import processing
-from ingestion.admin import readable
+from ingestion.admin.events import readable
 from ingestion.models import InboundEvent, Sighting
 from ingestion.replay import process_again
 from rewards.models import Purchase, Transfer
@@ -139,7 +139,8 @@ def test_a_longer_list_asks_no_more_queries_and_loads_no_body(
     with CaptureQueriesContext(connection) as queries:
         root.get(LIST)
     assert len(queries) == few
-    assert not [q for q in queries if '"body"' in q["sql"] or "COUNT(*)" in q["sql"]]
+    counted = 'COUNT(*) AS "__count" FROM "ingestion_inboundevent"'
+    assert not [q for q in queries if '"body"' in q["sql"] or counted in q["sql"]]
 
 
 def test_a_quarantined_event_is_processed_again(

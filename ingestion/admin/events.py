@@ -20,13 +20,11 @@ from unfold.decorators import action, display
 
 from ingestion.models import InboundEvent
 from ingestion.replay import QUARANTINED, process_again
+from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards.admin.mixins import (
     DecidingAdmin,
     GrowingAdmin,
     Question,
-    ReadOnlyAdmin,
-    Table,
-    TabledAdmin,
     link,
     staff,
 )

@@ -1,0 +1,5 @@
+"""The admin pages of ingestion, a module a noun."""
+
+from ingestion.admin import alarms, events, health, polling, reconciliation
+
+__all__ = ["alarms", "events", "health", "polling", "reconciliation"]

@@ -1,0 +1,38 @@
+"""A stretch of days that staff ask for."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSingleDateWidget
+
+DAY = timedelta(days=1)
+LONGEST = timedelta(days=400)
+
+
+class StretchForm(forms.Form):
+    """From the beginning of one day in UTC to the end of another."""
+
+    first = forms.DateField(
+        label=gettext_lazy("First day"), widget=UnfoldAdminSingleDateWidget
+    )
+    last = forms.DateField(
+        label=gettext_lazy("Last day"), widget=UnfoldAdminSingleDateWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        if "first" not in said or "last" not in said:
+            return said
+        start, end = _midnight(said["first"]), _midnight(said["last"]) + DAY
+        if end <= start:
+            raise forms.ValidationError(_("The last day is before the first."))
+        if end - start > LONGEST:
+            raise forms.ValidationError(_("That is more than thirteen months."))
+        return {"start": start, "end": end}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
