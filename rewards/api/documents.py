@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from rewards.api.base import Document
 from rewards.api.paging import Page
 from rewards.models import Account, Award, Member, Purchase, Report, Transfer, Unit
+from rewards.promises import expected_at
 
 Steps = Annotated[
     int,
@@ -104,6 +105,20 @@ class HistoryEntry(Document):
     received_at: datetime
     source: Literal["webhook", "poll", "staff"]
 
+    @classmethod
+    def all_of(cls, reports: list[Report]) -> list["HistoryEntry"]:
+        """One entry for what was said, however many routes said it.
+
+        A webhook and a poll tell the same state with different trimmings.
+        """
+        distinct: dict[tuple[object, ...], Report] = {}
+        for report in reports:
+            second = int(report.modified_at.timestamp())
+            said = (report.status, report.order_total, report.commission, second)
+            names = (report.transaction_id, report.customer_id)
+            distinct.setdefault((*said, *names), report)
+        return [cls.model_validate(report) for report in distinct.values()]
+
 
 class PurchaseDocument(Document):
     """The newest known state of one order, and what it earns."""
@@ -152,7 +167,7 @@ class PurchaseDocument(Document):
             edition=edition.number if edition else None,
             review=purchase.review or None,
             awards=AwardDocument.all_of(purchase),
-            history=[HistoryEntry.model_validate(report) for report in reports],
+            history=HistoryEntry.all_of(reports),
         )
 
 
@@ -167,7 +182,7 @@ class ActivityEntry(Document):
     order_currency: str = Field(examples=["USD"])
     attributed_at: datetime
     expected_at: datetime | None = Field(
-        description="When it should become final; null: not known."
+        description="When it should become final; null: not known, or final already."
     )
     awards: list[AwardDocument]
 
@@ -178,11 +193,11 @@ class ActivityEntry(Document):
             reference=purchase.order_key,
             status=purchase.status,  # type: ignore[arg-type]
             merchant=merchant.external_id if merchant else None,
-            merchant_name=merchant.name if merchant else "",
+            merchant_name=(merchant.own_name or merchant.name) if merchant else "",
             order_total=purchase.order_total,
             order_currency=purchase.order_currency,
             attributed_at=purchase.attributed_at,
-            expected_at=None,
+            expected_at=expected_at(purchase),
             awards=AwardDocument.all_of(purchase),
         )
 

@@ -15,6 +15,7 @@ _WRONG = {
     409: "Two network accounts hold the reference; name one by `account`.",
     422: "The request is wrong; `errors` says where.",
     429: "Too many calls this minute; `Retry-After` says for how many seconds to wait.",
+    503: "The server is not set up for this; `detail` says what is missing.",
 }
 
 CUSTOMER_ID = OpenApiParameter(
@@ -22,6 +23,12 @@ CUSTOMER_ID = OpenApiParameter(
     {"type": "string", "pattern": "^[!-.0-~]{1,255}$", "example": "alice-1"},
     OpenApiParameter.PATH,
     description="Your own id of the member: what you pass to the network as user id.",
+)
+MERCHANT = OpenApiParameter(
+    "merchant_id",
+    {"type": "string", "example": "org-71d0be5529aa4f03"},
+    OpenApiParameter.PATH,
+    description="The store's id at the network.",
 )
 REFERENCE = OpenApiParameter(
     "reference",

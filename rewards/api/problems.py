@@ -22,6 +22,9 @@ class FieldProblem(BaseModel):
 
     field: str = Field(examples=["segments.0"])
     detail: str = Field(examples=["is empty"])
+    code: str | None = Field(
+        default=None, description="Why a link was refused.", examples=["host"]
+    )
 
 
 class Problem(BaseModel):
@@ -46,11 +49,11 @@ class Invalid(exceptions.APIException):
 
     def __init__(self, errors: Sequence[FieldProblem]) -> None:
         super().__init__("; ".join(f"{e.field}: {e.detail}" for e in errors))
-        self.members = {"errors": [error.model_dump() for error in errors]}
+        self.members = {"errors": [e.model_dump(exclude_none=True) for e in errors]}
 
     @classmethod
-    def field(cls, name: str, detail: str) -> "Invalid":
-        return cls([FieldProblem(field=name, detail=detail)])
+    def field(cls, name: str, detail: str, *, code: str | None = None) -> "Invalid":
+        return cls([FieldProblem(field=name, detail=detail, code=code)])
 
     @classmethod
     def body(cls, error: ValidationError) -> "Invalid":
@@ -70,6 +73,12 @@ class Ambiguous(exceptions.APIException):
     def __init__(self, detail: str, *, accounts: Sequence[str]) -> None:
         super().__init__(detail)
         self.members = {"accounts": list(accounts)}
+
+
+class NotSetUp(exceptions.APIException):
+    """The server lacks a setting without which it can't do this."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class TooLarge(exceptions.APIException):

@@ -3,7 +3,9 @@
 from django.urls import path, re_path, register_converter
 
 from rewards.api.base import UnknownAddress
+from rewards.api.links import LinksView
 from rewards.api.members import ActivityView, MemberView, TransfersView
+from rewards.api.merchants import MerchantsView, MerchantView
 from rewards.api.purchases import PurchaseView, ReceiptView
 
 
@@ -22,6 +24,9 @@ class Anything:
 register_converter(Anything, "anything")
 
 urlpatterns = [
+    path("merchants/", MerchantsView.as_view()),
+    path("merchants/<anything:merchant_id>/", MerchantView.as_view()),
+    path("members/<anything:customer_id>/links/", LinksView.as_view()),
     path("members/<anything:customer_id>/activity/", ActivityView.as_view()),
     path("members/<anything:customer_id>/transfers/", TransfersView.as_view()),
     path("members/<anything:customer_id>/", MemberView.as_view()),

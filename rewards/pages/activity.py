@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -17,7 +18,16 @@ from rewards.pages.evaluations import (
     current,
     evaluations,
 )
-from rewards.pages.states import CHECKING, NOT_FINAL, State, change, state_of
+from rewards.pages.states import (
+    CHECKING,
+    NOT_FINAL,
+    PENDING,
+    UPDATED,
+    State,
+    change,
+    state_of,
+)
+from rewards.promises import expected_at
 from rewards.reports import REWARDED_CATEGORIES
 
 PAGE_SIZE = 20
@@ -28,20 +38,23 @@ LATEST = 5
 class Cursor:
     """The last row of a page. No count, no offset: page 900 is as quick as page 1."""
 
-    attributed_at: datetime
+    at: datetime
     id: int
 
     @classmethod
     def parse(cls, text: str) -> "Cursor | None":
         """None where the text is none of ours, which shows the first page."""
-        seconds, _, id = text.partition("-")
+        instant, _, id = text.partition("-")
+        seconds, _, micros = instant.partition(".")
         try:
-            return cls(datetime.fromtimestamp(int(seconds), UTC), int(id))
+            at = datetime.fromtimestamp(int(seconds), UTC)
+            return cls(at + timedelta(microseconds=int(micros or 0)), int(id))
         except (ValueError, OverflowError, OSError):
             return None
 
     def __str__(self) -> str:
-        return f"{int(self.attributed_at.timestamp())}-{self.id}"
+        seconds, micros = int(self.at.timestamp()), self.at.microsecond
+        return f"{seconds}.{micros:06d}-{self.id}" if micros else f"{seconds}-{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +71,32 @@ class Row:
     no_reward: str
     state: State
     change: str
+    note: str | Promise
     checking: bool
-    final: bool
     evaluations: Sequence[Evaluation]
 
-    @property
-    def note(self) -> str | Promise:
-        """What else to say beside the state."""
-        if self.checking:
-            return CHECKING
-        return "" if self.final else NOT_FINAL
 
-
-def latest(member: Member, units: Mapping[int, Unit]) -> list[Row]:
+def latest(member: Member, units: Mapping[int, Unit], *, at: datetime) -> list[Row]:
     """The newest few."""
-    return in_rows(list(rewarded_purchases(member)[:LATEST]), units)
+    return in_rows(list(rewarded_purchases(member)[:LATEST]), units, at=at)
 
 
 def page(
-    member: Member, units: Mapping[int, Unit], *, before: Cursor | None
+    member: Member, units: Mapping[int, Unit], *, before: Cursor | None, at: datetime
 ) -> tuple[list[Row], Cursor | None]:
     """One page, and where the next one starts, if there is one."""
     purchases = rewarded_purchases(member)
     if before:
         purchases = purchases.filter(
-            Q(attributed_at__lt=before.attributed_at) | Q(pk__lt=before.id),
-            attributed_at__lte=before.attributed_at,
+            Q(attributed_at__lt=before.at) | Q(pk__lt=before.id),
+            attributed_at__lte=before.at,
         )
     found = list(purchases[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     following = None
     if len(found) > PAGE_SIZE:
         following = Cursor(shown[-1].attributed_at, shown[-1].pk)
-    return in_rows(shown, units), following
+    return in_rows(shown, units, at=at), following
 
 
 def rewarded_purchases(member: Member) -> QuerySet[Purchase]:
@@ -102,13 +108,20 @@ def rewarded_purchases(member: Member) -> QuerySet[Purchase]:
     )
 
 
-def in_rows(purchases: Sequence[Purchase], units: Mapping[int, Unit]) -> list[Row]:
+def in_rows(
+    purchases: Sequence[Purchase], units: Mapping[int, Unit], *, at: datetime
+) -> list[Row]:
+    """The purchases in words, as they are at this instant."""
     known = evaluations(purchases)
-    return [_row(purchase, known[purchase.pk], units) for purchase in purchases]
+    return [_row(purchase, known[purchase.pk], units, at=at) for purchase in purchases]
 
 
 def _row(
-    purchase: Purchase, known: Sequence[Evaluation], units: Mapping[int, Unit]
+    purchase: Purchase,
+    known: Sequence[Evaluation],
+    units: Mapping[int, Unit],
+    *,
+    at: datetime,
 ) -> Row:
     state = state_of(purchase, known)
     now, earlier = current(purchase, known), before_change(purchase, known)
@@ -125,7 +138,22 @@ def _row(
         no_reward=_("No reward") if now else _("Not known yet"),
         state=state,
         change=change(earlier.grants, now.grants, units) if now and earlier else "",
+        note=_note(purchase, state, at=at),
         checking=bool(purchase.review),
-        final=state.code not in ("pending", "updated"),
         evaluations=known,
     )
+
+
+def _note(purchase: Purchase, state: State, *, at: datetime) -> str | Promise:
+    """What else to say beside the state: when it should become final."""
+    if purchase.review:
+        return CHECKING
+    if state not in (PENDING, UPDATED):
+        return ""
+    expected = expected_at(purchase)
+    if expected is None:
+        return NOT_FINAL
+    said = _("final around %(date)s")
+    if expected < at:
+        said = _("late: was expected around %(date)s")
+    return said % {"date": date_format(expected)}

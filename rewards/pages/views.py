@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
@@ -60,14 +61,21 @@ def member_of(request: HttpRequest) -> Member | None:
 def home(request: HttpRequest) -> HttpResponse:
     member = member_of(request)
     if member is None:
-        return render(request, "rewards/start.html", {"demo": settings.DEMO})
+        context = {"demo": settings.DEMO, "sandbox": sandbox_url()}
+        return render(request, "rewards/start.html", context)
     units = Unit.objects.in_bulk()
     context = {
         "balances": balances(member, units),
-        "rows": latest(member, units),
+        "rows": latest(member, units, at=timezone.now()),
         "demo": settings.DEMO,
     }
     return render(request, "rewards/balance.html", context)
+
+
+def sandbox_url() -> str:
+    """Where a demo's stand-in for Button is; empty where it talks to Button itself."""
+    local = settings.BUTTON_API_URL.startswith("http:")  # which only loopback may be
+    return settings.BUTTON_API_URL if settings.DEMO and local else ""
 
 
 @private
@@ -89,7 +97,9 @@ def sign_in_as_demo(request: HttpRequest) -> HttpResponse:
 @members_only
 def activity(request: HttpRequest, member: Member) -> HttpResponse:
     cursor = Cursor.parse(request.GET.get("before", ""))
-    rows, following = page(member, Unit.objects.in_bulk(), before=cursor)
+    rows, following = page(
+        member, Unit.objects.in_bulk(), before=cursor, at=timezone.now()
+    )
     context = {
         "rows": rows,
         "following": following,
@@ -103,7 +113,7 @@ def activity(request: HttpRequest, member: Member) -> HttpResponse:
 def purchase(request: HttpRequest, member: Member, pk: int) -> HttpResponse:
     found = get_object_or_404(rewarded_purchases(member), pk=pk)
     units = Unit.objects.in_bulk()
-    [row] = in_rows([found], units)
+    [row] = in_rows([found], units, at=timezone.now())
     context = {
         "row": row,
         "entries": timeline(found, row.evaluations, units),

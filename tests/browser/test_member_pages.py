@@ -1,19 +1,25 @@
 """What a member sees in a real browser: by day and night, on a desk and a phone."""
 
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
+from merchants import clicks
+from merchants.models import Click, Merchant
 from rewards import demo
 from rewards.models import Purchase
 from rewards.reports import LineItem
 from tests.builders import NOW, ORDERED, report, settle_reports
+from tests.rewards.storefront import make_offer
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+STORE = "/stores/paper-lantern-books/"
 LAMP = LineItem(description="Desk lamp", quantity=1, amount=8900, total=8900)
 MUG = LineItem(description="Enamel mug", quantity=2, amount=1800, total=3600)
 
@@ -22,6 +28,7 @@ MUG = LineItem(description="Enamel mug", quantity=2, amount=1800, total=3600)
 def world(settings):
     """A demo member with an order in every state."""
     settings.DEMO = True
+    settings.BUTTON_ORGANIZATION_ID = "org-02f4c8e96b1d7a50"
     demo.make_world(at=NOW)
     for number, store in enumerate(demo.STORES):
         settle_reports(order(number, store.external_id))
@@ -72,16 +79,77 @@ def refuse_faults(page: Page) -> None:
 
 @pytest.mark.usefixtures("scheme", "size")
 def test_every_page_is_accessible_and_fits(page: Page):
-    for path in ("/", "/sign-in/"):
+    for path in ("/", "/sign-in/", "/stores/", STORE):
         page.goto(path)
         refuse_faults(page)
     enter(page)
     refuse_faults(page)
-    page.goto("/activity/")
-    refuse_faults(page)
+    for path in ("/activity/", "/stores/", "/stores/?q=nobody", STORE, "/visits/"):
+        page.goto(path)
+        refuse_faults(page)
     for purchase in Purchase.objects.order_by("pk")[:4]:
         page.goto(f"/activity/{purchase.pk}/")
         refuse_faults(page)
+
+
+@pytest.mark.usefixtures("scheme", "size")
+def test_what_a_visit_leaves_behind_is_accessible_and_fits(page: Page):
+    merchant = Merchant.objects.get(external_id=demo.LANTERN.external_id)
+    make_offer(merchant, "8", kind="category", label="Atlases and maps", tag="Holiday")
+    make_offer(merchant, "4")
+    make_offer(merchant, "0", kind="exclusion", label="Gift cards")
+    enter(page)
+    page.goto(STORE)
+    refuse_faults(page)
+    leave_for_the_store(page)
+    settle_reports(
+        order(9, merchant.external_id, click_reference=Click.objects.get().reference)
+    )
+    page.goto("/visits/")
+    refuse_faults(page)
+    paste(page, "https://paperlantern.example/atlas")
+    refuse_faults(page)
+
+
+def leave_for_the_store(page: Page) -> str:
+    """Press the button, and say which address off the site the browser went to."""
+    page.route("https://r.bttn.io/**", lambda route: route.fulfill(body="the store"))
+    page.get_by_role("link", name="Shop now").click()
+    expect(page.locator("body")).to_have_text("the store")
+    return page.url
+
+
+def paste(page: Page, url: str) -> None:
+    page.goto("/stores/")
+    page.get_by_label("Paste a product link").fill(url)
+    page.get_by_role("button", name="Check").click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("This link leads to Paper Lantern Books")
+
+
+def test_a_stranger_signs_in_and_leaves_from_the_stores_page(page: Page):
+    user = User.objects.get(username=demo.CUSTOMER_ID)
+    user.set_password("not-so-secret")
+    user.save()
+    page.goto(STORE)
+    page.get_by_role("link", name="Sign in to shop").click()
+    page.get_by_label("Username").fill(demo.CUSTOMER_ID)
+    page.get_by_label("Password").fill("not-so-secret")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Paper Lantern Books")
+    assert not Click.objects.exists()
+    reference = parse_qs(urlsplit(leave_for_the_store(page)).query)["btn_pub_ref"]
+    assert [Click.objects.get().reference] == reference
+
+
+def test_a_pasted_link_leads_off_the_site_by_a_link(page: Page):
+    enter(page)
+    paste(page, "https://paperlantern.example/atlas?page=2")
+    target = parse_qs(urlsplit(leave_for_the_store(page)).query)["btn_url"]
+    assert target == ["https://paperlantern.example/atlas?page=2"]
+    page.goto("/visits/")
+    number = clicks.number(Click.objects.get())
+    expect(page.get_by_role("main")).to_contain_text(number)
 
 
 def test_a_member_finds_why_from_the_start_page(page: Page):

@@ -33,6 +33,14 @@ def test_the_demo_says_what_to_try(client, settings):
     assert "printed in the terminal" in said
 
 
+def test_the_demo_leads_to_its_sandbox(client, settings):
+    settings.DEMO, settings.BUTTON_API_URL = True, "http://127.0.0.1:8010"
+    page = client.get("/")
+    assert "Open the sandbox" in text_of(page)
+    assert 'href="http://127.0.0.1:8010/"' in page.content.decode()
+    assert "send_demo_webhook" not in text_of(page)
+
+
 def test_the_start_page_never_tells_the_password(client, settings, tmp_path):
     settings.DEMO, settings.DATA_DIR = True, tmp_path
     password = demo.make_staff().password
