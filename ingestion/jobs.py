@@ -21,6 +21,7 @@ from ingestion.leases import Busy, hold
 from ingestion.models import Job
 
 AFTER_TROUBLE = timedelta(minutes=10)
+LONGEST = timedelta(minutes=5)  # no job may take longer; see its task's limit
 Work = Callable[[ButtonClient, datetime], object]
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ def _run(name: str, client: ButtonClient, *, at: datetime) -> bool:
         return False
     job, _ = Job.objects.get_or_create(name=name)
     try:
-        with hold(job):
+        with hold(job, length=LONGEST):
             job.refresh_from_db()
             if job.due_at and job.due_at > at:
                 return False

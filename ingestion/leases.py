@@ -29,18 +29,15 @@ class LeaseLost(Exception):
 class Lease:
     """A row held by this process; ``holder`` names it."""
 
-    def __init__(self, row: Leased) -> None:
+    def __init__(self, row: Leased, *, length: timedelta | None = None) -> None:
         self._row = row
+        self._length = length or LEASE
         self.holder = uuid4().hex
 
     def take(self) -> None:
         """Take the row if nobody holds it. Raises Busy."""
-        free = Q(held_until=None) | Q(held_until__lt=Now())
-        if (
-            not self._rows()
-            .filter(free)
-            .update(held_by=self.holder, held_until=Now() + LEASE)
-        ):
+        free = self._rows().filter(Q(held_until=None) | Q(held_until__lt=Now()))
+        if not free.update(held_by=self.holder, held_until=Now() + self._length):
             raise Busy(str(self._row))
 
     def renew(self) -> None:
@@ -49,7 +46,7 @@ class Lease:
         In a transaction with what is written, it keeps a slow process from writing
         over its successor.
         """
-        if not self._mine().update(held_until=Now() + LEASE):
+        if not self._mine().update(held_until=Now() + self._length):
             raise LeaseLost(str(self._row))
 
     def give_back(self) -> None:
@@ -71,9 +68,14 @@ def wait_for(row: Leased) -> AbstractContextManager[Lease]:
             sleep(0.5)
 
 
-def hold(row: Leased) -> AbstractContextManager[Lease]:
-    """Hold a row while the block runs. Raises Busy."""
-    lease = Lease(row)
+def hold(
+    row: Leased, *, length: timedelta | None = None
+) -> AbstractContextManager[Lease]:
+    """Hold a row while the block runs. Raises Busy.
+
+    Work that can't renew its lease needs one as long as it may take.
+    """
+    lease = Lease(row, length=length)
     lease.take()
     return _held(lease)
 

@@ -93,7 +93,13 @@ def backfill(
 
 
 def is_due(poll: Poll, *, at: datetime) -> bool:
-    return poll.due_at is None or poll.due_at <= at
+    """Whether its time has come, or orders have come since it seemed quiet."""
+    if poll.due_at is None or poll.due_at <= at:
+        return True
+    if poll.error or poll.read_at is None:
+        return False
+    soonest = poll.read_at + timedelta(minutes=poll.busy_minutes)
+    return soonest <= at and _is_busy(poll, at=at)
 
 
 def work(poll: Poll, reading: Reading, *, at: datetime) -> None:
@@ -147,12 +153,16 @@ def pace(poll: Poll, *, at: datetime) -> timedelta:
 
     A little by chance, so that accounts don't all come at once.
     """
+    busy = _is_busy(poll, at=at)
+    minutes = poll.busy_minutes if busy else poll.quiet_minutes
+    return timedelta(minutes=minutes) * uniform(1, 1.1)
+
+
+def _is_busy(poll: Poll, *, at: datetime) -> bool:
     recent = InboundEvent.objects.filter(
         received_at__gt=at - timedelta(hours=1), purchase__account=poll.account
     )
-    busy = recent[: poll.busy_from].count() >= poll.busy_from
-    minutes = poll.busy_minutes if busy else poll.quiet_minutes
-    return timedelta(minutes=minutes) * uniform(1, 1.1)
+    return recent[: poll.busy_from].count() >= poll.busy_from
 
 
 def _following(poll: Poll, *, at: datetime) -> Iterator[Window]:

@@ -64,6 +64,13 @@ def batch_size() -> int:
     return 500 if connection.vendor == "postgresql" else 50
 
 
+def batched(events: Sequence[InboundEvent]) -> Iterator[Sequence[InboundEvent]]:
+    """Events in pieces that settle in one transaction each; a page may be larger."""
+    size = batch_size()
+    for first in range(0, len(events), size):
+        yield events[first : first + size]
+
+
 def drain(*, seconds: float | None = None) -> int:
     """Handle events until none is waiting, or the time is up; how many were."""
     until = monotonic() + seconds if seconds is not None else inf

@@ -10,7 +10,10 @@ from django.conf import settings
 from ingestion import jobs, polling, processing, verification
 from ingestion.button.client import ButtonClient
 
-POLLING_TIME = 45  # seconds; the place is kept, and the next call goes on
+# All in seconds, and together below the limits of a task: the place is kept after each
+# page, and the next call goes on.
+POLLING_TIME = 20
+PATIENCE = {"attempts": 2, "total": 15}
 
 log = structlog.get_logger(__name__)
 
@@ -27,16 +30,16 @@ def poll_accounts() -> int:
     if not settings.BUTTON_API_KEY:
         return 0
     until = monotonic() + POLLING_TIME
-    with ButtonClient.from_settings() as client:
+    with ButtonClient.from_settings(**PATIENCE) as client:
         return polling.poll_due(
             client, at=datetime.now(UTC), expired=lambda: monotonic() > until
         )
 
 
-@shared_task
+@shared_task(soft_time_limit=240, time_limit=270)  # below the visibility timeout
 def run_jobs() -> list[str]:
     """Run the periodic work that is due; its names."""
-    with ButtonClient.from_settings() as client:
+    with ButtonClient.from_settings(**PATIENCE) as client:
         return jobs.run_due(client, at=datetime.now(UTC))
 
 

@@ -22,7 +22,7 @@ from ingestion.button.errors import Broken, Rejected
 from ingestion.inbox import Delivery, store_page
 from ingestion.leases import Lease
 from ingestion.models import Alarm, Window
-from ingestion.processing import LEASE, handle
+from ingestion.processing import LEASE, batched, handle
 
 SLICE = timedelta(days=7)  # the longest window that the API allows is not documented
 MOST_SKEW = timedelta(hours=24)
@@ -138,8 +138,8 @@ def _take_in(window: Window, page: Page, reading: Reading) -> None:
     number = window.pk if window.purpose == Window.Purpose.CONFIRM else 0
     deliveries = [polled_delivery(row, confirmed=number) for row in page.rows]
     events = store_page(deliveries, holder=reading.lease.holder, lease=LEASE, at=now)
-    if events:
-        handle(events)
+    for batch in batched(events):
+        handle(batch)
     _keep_place(
         window,
         reading.lease,

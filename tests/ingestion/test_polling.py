@@ -272,6 +272,19 @@ def test_the_pace_follows_the_traffic(
     assert timedelta(minutes=minutes) <= wait <= timedelta(minutes=minutes * 1.1)
 
 
+def test_an_order_wakes_a_quiet_account(
+    client: Any, button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    quiet = poll(client_of_button)
+    assert not polling.is_due(quiet, at=now() + timedelta(minutes=6))
+    order = button.place(customer="alice", at=now())
+    data = wire.webhook_data(order, organization=button.organization)
+    post_webhook(client, webhook_body(data))
+    call_command("process_events")
+    assert not polling.is_due(quiet, at=now() + timedelta(minutes=4))
+    assert polling.is_due(quiet, at=now() + timedelta(minutes=6))
+
+
 class TestCommand:
     """`poll_transactions`, as operators and black-box checks use it."""
 

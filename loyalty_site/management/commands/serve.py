@@ -88,10 +88,9 @@ def web_service(port: int) -> Service:
 
 
 def worker_service() -> Service:
-    # One may wait for Button while another settles what came in. More than two would
-    # only wait for SQLite's one writer.
-    processes = 2 if connections["default"].vendor == "sqlite" else 3
-    command = celery("worker", f"--concurrency={processes}")
+    # One polls and one does the periodic work, both waiting for Button at times; what
+    # comes in must not wait for them.
+    command = celery("worker", "--concurrency=3")
     command += ["--without-gossip", "--without-mingle"]
     return Service(
         "worker",
