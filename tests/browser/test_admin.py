@@ -23,7 +23,7 @@ from tests.builders import (
 )
 from tests.staff import client_of, make_superuser
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.once]
 PHONE = {"width": 390, "height": 844}
 
 

@@ -16,7 +16,11 @@ from rewards.reports import LineItem
 from tests.builders import NOW, ORDERED, report, settle_reports
 from tests.rewards.storefront import make_offer
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.once,
+    pytest.mark.django_db(transaction=True),
+]
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 STORE = "/stores/paper-lantern-books/"

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.once]
 
 
 def test_admin_signs_in_and_works(page):

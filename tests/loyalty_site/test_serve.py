@@ -27,7 +27,7 @@ from tests.processes import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.once]  # it brings its own database
 # The suite's PostgreSQL has a database beside the one that tests use.
 GIVEN = {"SECRET_KEY": "x", "DATABASE_URL": os.environ.get("DATABASE_URL", "")}
 
