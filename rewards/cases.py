@@ -100,10 +100,14 @@ class Case:
     def touched(self) -> bool:
         return self.recheck or bool(self.new)
 
-    @property
-    def _doubtful(self) -> bool:
-        """Whether a confirming read may settle something here."""
-        return bool(self.heard) and self.standing.doubtful
+    def _asks(self, confirming: PurchaseReport) -> bool:
+        """Whether a confirming read may settle something here.
+
+        Of two transactions that one read told of one order, the second counts too.
+        """
+        if not self.heard:
+            return False
+        return self.standing.doubtful or self.report.confirmed == confirming.confirmed
 
     @property
     def earns(self) -> bool:
@@ -143,7 +147,7 @@ class Case:
         A confirming read is read like any other where there is no doubt: it shows
         everything that the network has of that second.
         """
-        if arrival.report.confirmed and not self._doubtful:
+        if arrival.report.confirmed and not self._asks(arrival.report):
             arrival = replace(arrival, report=replace(arrival.report, confirmed=0))
         report = arrival.report
         known = any(heard.covers(report) for heard in self.heard)
@@ -161,7 +165,7 @@ class Case:
                 index,
                 changed=after.differs_from(before),
                 contradicts=bool(after.contradiction),
-                doubtful=after.doubtful and (before is None or not before.doubtful),
+                doubtful=_doubts(after, report),
             )
         )
 
@@ -264,3 +268,13 @@ class Case:
         if self.elder:
             return f"The account {self.elder} has the same order."
         return ""
+
+
+def _doubts(standing: Standing, new: PurchaseReport) -> bool:
+    """Whether a new report leaves a doubt that nobody has asked about.
+
+    What was read to settle one asks nothing again: it would be asked for ever.
+    """
+    if new.confirmed or not standing.doubtful:
+        return False
+    return bool(standing.contradiction) or new.rank[:2] == standing.report.rank[:2]

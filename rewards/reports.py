@@ -100,7 +100,7 @@ class PurchaseReport:
         """Whether the other says nothing of the same second that this doesn't say.
 
         One route tells fractions of a second, the store's order number, or a country
-        that the other leaves out; a blank says nothing.
+        that the other leaves out.
         """
         ours, theirs = self.modified_at, other.modified_at
         if theirs.microsecond > ours.microsecond:
@@ -108,7 +108,7 @@ class PurchaseReport:
         if theirs.replace(microsecond=0) != ours.replace(microsecond=0):
             return False
         return all(
-            not (told := getattr(other, name)) or told == getattr(self, name)
+            _blank(told := getattr(other, name)) or told == getattr(self, name)
             for name in _SAID
         )
 
@@ -116,7 +116,7 @@ class PurchaseReport:
     def _fullness(self) -> int:
         """How much is said. What covers another report thereby outranks it, so that
         it doesn't matter which of the two came first."""
-        return sum(bool(getattr(self, name)) for name in _SAID)
+        return sum(not _blank(getattr(self, name)) for name in _SAID)
 
     def _worth(self) -> tuple[object, ...]:
         return (
@@ -198,6 +198,11 @@ _SAID = (*(name for name in _CONTENT if name != "merchant_name"), "customer_id")
 _TIMES = ("attributed_at", "created_at", "purchased_at", "validated_at")
 _LINE_FIELDS = tuple(f.name for f in fields(LineItem))
 _LINE_TUPLES = ("categories", "subcategories")
+
+
+def _blank(told: object) -> bool:
+    """Whether nothing is said. Zero says something: an order may be worth nothing."""
+    return told is None or told in ("", ())
 
 
 def digest_key() -> bytes:

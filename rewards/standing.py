@@ -179,8 +179,11 @@ def _named(standing: Standing, new: PurchaseReport) -> Standing:
 
 def _ties(one: PurchaseReport, other: PurchaseReport) -> bool:
     """Same second, different content: only the network knows which holds."""
-    same = one.rank[:3] == other.rank[:3]  # a confirming read ties with nothing else
-    return same and one.differs_materially(other)
+    if one.rank[:3] != other.rank[:3]:  # a confirming read ties with nothing else
+        return False
+    named = one.customer_id and other.customer_id
+    two_customers = bool(named) and one.customer_id != other.customer_id
+    return two_customers or one.differs_materially(other)
 
 
 def _greater(one: PurchaseReport, other: PurchaseReport) -> PurchaseReport:

@@ -180,3 +180,17 @@ def test_a_report_covers_no_other_second_and_no_later_fraction() -> None:
     assert not told.covers(fraction)
     assert not told.covers(replace(told, modified_at=LATER))
     assert not told.covers(replace(told, order_total=1))
+
+
+@pytest.mark.parametrize("name", ["order_total", "commission"])
+def test_zero_is_a_statement_and_no_blank(name: str) -> None:
+    told = report()
+    nothing = replace(told, **{name: 0})
+    assert not told.covers(nothing)
+    assert state(told, nothing).tied
+    assert told.covers(replace(told, **{name: None}))
+
+
+def test_two_customers_of_one_second_tie() -> None:
+    assert state(report(customer_id="alice"), report(customer_id="bob")).tied
+    assert not state(report(customer_id="alice"), report(customer_id="")).tied
