@@ -32,14 +32,15 @@ _INSERT = (
 )
 
 
-_PAGE_COLUMNS = ("id", *_COLUMNS, "confirmed", "claimed_until")
+_PAGE_COLUMNS = ("id", *_COLUMNS, "account", "confirmed", "claimed_until")
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What came in, and the digest that names its content.
 
-    ``modified_at`` is the network's own time of a polled row, where it tells one.
+    Of a polled row, ``account`` is whose list it stood in, and ``modified_at`` the
+    network's own time of it, where it tells one.
     """
 
     network: str
@@ -49,6 +50,7 @@ class Delivery:
     event_type: str = ""
     delivery_id: str = ""
     attempt_id: str = ""
+    account: str = ""
     confirmed: int = 0
     modified_at: datetime | None = None
 
@@ -99,6 +101,8 @@ def _insert_claimed(
     """Insert these, and return those that nobody else has stored since we looked."""
     if not fresh:
         return []
+    # In one order for all, or two pollers of one page would wait for each other.
+    fresh = sorted(fresh, key=lambda delivery: delivery.digest)
     claim = {"attempts": 1, "claimed_by": holder, "claimed_until": until}
     events = [
         InboundEvent(
@@ -108,6 +112,7 @@ def _insert_claimed(
             digest=d.digest,
             event_type=d.event_type,
             body=d.body,
+            account=d.account,
             confirmed=d.confirmed,
             received_at=at,
             **claim,

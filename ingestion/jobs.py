@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import models
 
@@ -86,6 +87,8 @@ def _run(name: str, client: ButtonClient, *, at: datetime) -> bool:
 def _work(job: Job, periodic: Periodic, client: ButtonClient, *, at: datetime) -> None:
     try:
         periodic.work(client, at)
+    except SoftTimeLimitExceeded:
+        raise
     except ButtonError as error:
         log.warning("job_failed", job=job.name, error=str(error))
         _note(job, due_at=at + min(AFTER_TROUBLE, periodic.every), error=str(error))

@@ -10,20 +10,22 @@ from random import uniform
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from ingestion import doubts
 from ingestion.button.client import ButtonClient
-from ingestion.button.errors import ButtonError
+from ingestion.button.errors import ButtonError, Throttled
 from ingestion.leases import Busy, LeaseLost, hold, wait_for
-from ingestion.models import InboundEvent, Poll, Window
+from ingestion.models import Doubt, InboundEvent, Poll, Window
 from ingestion.windows import OutOfTime, Reading, read, slices
 from rewards.models import NetworkAccount
 
 OVERLAP = timedelta(hours=1)
 FIRST = timedelta(days=30)
 AFTER_TROUBLE = timedelta(minutes=5)
+AFTER_FAILURE = timedelta(minutes=10)
 Purpose = Window.Purpose
 URGENCY = (
     Purpose.FOLLOW,
@@ -40,7 +42,8 @@ def follow(poll: Poll, reading: Reading, *, at: datetime) -> None:
     """Read what is new in an account, to the newest. Raises what ``read`` raises.
 
     The mark moves with each window that was read to its end, to the newest time that
-    stood in it: never by our own clock, which may be wrong.
+    stood in it: never by our own clock, which may be wrong. A time ahead of our clock
+    doesn't move it: one row from tomorrow would hide what comes today.
     """
     for window in _following(poll, at=at):
         read(window, reading)
@@ -58,17 +61,45 @@ def ask_for(
     end: datetime | None,
     at: datetime,
 ) -> list[Window]:
-    """The windows that read a stretch: those left unfinished, or else new ones."""
+    """The windows that read a stretch, or what an interrupted reading of it left."""
     asked: dict[str, Any] = {"account": account, "purpose": purpose, "by": by}
     with transaction.atomic():
-        left = Window.objects.filter(**asked, finished_at=None, start__gte=start)
-        left = left.filter(end__lte=end) if end else left
-        if windows := list(left.order_by("start")):
-            return windows
+        if left := _left(asked, start=start, end=end):
+            return left
+        _reaches_back(account, start)
         return [
             Window.objects.create(**asked, start=first, end=last, opened_at=at)
             for first, last in slices(start, end, now=at)
         ]
+
+
+def _left(
+    asked: dict[str, Any], *, start: datetime, end: datetime | None
+) -> list[Window]:
+    """What is unfinished of the newest reading of this very stretch.
+
+    Windows that were asked for together were opened at the same instant.
+    """
+    opened = (
+        Window.objects.filter(**asked, finished_at=None)
+        .order_by("-opened_at")
+        .values_list("opened_at", flat=True)
+    )
+    for instant in opened.distinct():
+        together = list(
+            Window.objects.filter(**asked, opened_at=instant)
+            .select_related("account")
+            .order_by("start")
+        )
+        if (together[0].start, together[-1].end) == (start, end):
+            return [window for window in together if window.finished_at is None]
+    return []
+
+
+def _reaches_back(account: NetworkAccount, start: datetime) -> None:
+    """Remember the earliest instant from which this account was ever read."""
+    polls = Poll.objects.filter(account=account)
+    polls.filter(Q(since=None) | Q(since__gt=start)).update(since=start)
 
 
 def poll_now(poll: Poll, reading: Reading, *, at: datetime) -> None:
@@ -105,13 +136,17 @@ def is_due(poll: Poll, *, at: datetime) -> bool:
 def work(poll: Poll, reading: Reading, *, at: datetime) -> None:
     """Read what an account is due, then what else was asked for, most urgent first.
 
-    Raises what ``read`` raises.
+    A window that fails is tried again later, and stops none of the others. Raises
+    OutOfTime or LeaseLost, and ButtonError where following fails.
     """
     if is_due(poll, at=at):
         poll_now(poll, reading, at=at)
     doubts.open_windows(poll.account, at=at)
-    for window in _asked(poll.account):
-        read(window, reading)
+    for window in _asked(poll.account, at=at):
+        try:
+            read(window, reading)
+        except ButtonError as error:
+            _put_off(window, error, at=at)
         if reading.expired():
             raise OutOfTime
 
@@ -119,7 +154,9 @@ def work(poll: Poll, reading: Reading, *, at: datetime) -> None:
 def poll_due(client: ButtonClient, *, at: datetime, **reading: Any) -> int:
     """Work on every account that has something to read; how many there were."""
     polls = Poll.objects.filter(enabled=True).select_related("account")
-    waiting = [poll for poll in polls if _has_work(poll, at=at)]
+    waiting = [
+        poll for poll in polls.order_by("due_at", "pk") if _has_work(poll, at=at)
+    ]
     return sum(attempt(poll, client, at=at, **reading) for poll in waiting)
 
 
@@ -130,22 +167,40 @@ def attempt(poll: Poll, client: ButtonClient, *, at: datetime, **reading: Any) -
     """
     try:
         with hold(poll) as lease:
-            work(poll, Reading(client, lease, **reading), at=at)
+            poll.refresh_from_db()
+            if poll.enabled:
+                work(poll, Reading(client, lease, **reading), at=at)
     except (Busy, LeaseLost):
         return False
     except OutOfTime:
         pass
-    except ButtonError as error:
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
         note_trouble(poll, error, at=at)
     return True
 
 
 def note_trouble(poll: Poll, error: Exception, *, at: datetime) -> None:
-    log.warning("poll_failed", account=str(poll.account), error=str(error))
-    quiet = timedelta(minutes=poll.quiet_minutes)
-    poll.error = str(error)
-    poll.due_at = at + min(AFTER_TROUBLE, quiet)
+    """Say what kept an account from being followed, and when it is tried again."""
+    known = isinstance(error, ButtonError | LeaseLost)
+    log.warning("poll_failed", account=str(poll.account), exc_info=not known)
+    pause = min(AFTER_TROUBLE, timedelta(minutes=poll.quiet_minutes))
+    poll.error = str(error) if known else f"{type(error).__name__}: {error}"[:1000]
+    poll.due_at = at + max(pause, _asked_pause(error))
     poll.save(update_fields=["error", "due_at"])
+
+
+def _asked_pause(error: Exception) -> timedelta:
+    """The pause that Button asked for; none, mostly."""
+    wait = error.wait if isinstance(error, Throttled) else None
+    return timedelta(seconds=wait or 0)
+
+
+def _put_off(window: Window, error: ButtonError, *, at: datetime) -> None:
+    log.warning("window_failed", window=window.pk, error=str(error))
+    pause = max(AFTER_FAILURE, _asked_pause(error))
+    Window.objects.filter(pk=window.pk).update(note=str(error), retry_at=at + pause)
 
 
 def pace(poll: Poll, *, at: datetime) -> timedelta:
@@ -167,30 +222,22 @@ def _is_busy(poll: Poll, *, at: datetime) -> bool:
 
 def _following(poll: Poll, *, at: datetime) -> Iterator[Window]:
     """The windows from the mark to the newest, one after the other."""
-    left = Window.objects.filter(
-        account=poll.account, purpose=Purpose.FOLLOW, finished_at=None
-    ).first()
+    asked = {"account": poll.account, "purpose": Purpose.FOLLOW}
+    unfinished = Window.objects.filter(**asked, finished_at=None)
+    left = unfinished.select_related("account").first()
     if left:
         yield left
         if left.end is None:
             return
     start = left.end if left and left.end else _start(poll, at=at)
+    _reaches_back(poll.account, start)
     for first, last in slices(start, None, now=at):
-        yield Window.objects.create(
-            account=poll.account,
-            purpose=Purpose.FOLLOW,
-            start=first,
-            end=last,
-            opened_at=at,
-        )
+        yield Window.objects.create(**asked, start=first, end=last, opened_at=at)
 
 
 def _start(poll: Poll, *, at: datetime) -> datetime:
-    """Where following goes on: before the mark, since rows move while they are read.
-
-    A mark of tomorrow, from a clock that is ahead, must not hide what comes today.
-    """
-    return min(poll.mark, at) - OVERLAP if poll.mark else at - FIRST
+    """Where following goes on: before the mark, since rows move while they are read."""
+    return poll.mark - OVERLAP if poll.mark else at - FIRST
 
 
 def _move_mark(poll: Poll, window: Window) -> None:
@@ -206,29 +253,28 @@ def _note_success(poll: Poll, *, at: datetime) -> None:
     poll.save(update_fields=["error", "read_at", "due_at"])
 
 
-def _asked(account: NetworkAccount) -> Iterable[Window]:
+def _asked(account: NetworkAccount, *, at: datetime) -> Iterable[Window]:
     """Unfinished windows, most urgent first; following has its own way."""
     order = Case(
         *(When(purpose=purpose, then=rank) for rank, purpose in enumerate(URGENCY)),
         default=Value(len(URGENCY)),
         output_field=IntegerField(),
     )
+    waiting = _waiting(account, at=at).order_by(order, "start", "pk")
+    return waiting.select_related("account")
+
+
+def _waiting(account: NetworkAccount, *, at: datetime) -> QuerySet[Window]:
     unfinished = Window.objects.filter(account=account, finished_at=None)
-    return (
-        unfinished.exclude(purpose=Purpose.FOLLOW)
-        .order_by(order, "start", "pk")
-        .select_related("account")
-    )
+    now = Q(retry_at=None) | Q(retry_at__lte=at)
+    return unfinished.filter(now).exclude(purpose=Purpose.FOLLOW)
 
 
 def _has_work(poll: Poll, *, at: datetime) -> bool:
-    if is_due(poll, at=at):
+    if is_due(poll, at=at) or _waiting(poll.account, at=at).exists():
         return True
-    unfinished = Window.objects.filter(account=poll.account, finished_at=None)
-    due = poll.account.purchase_set.filter(
-        doubts__window=None, doubts__settled_at=None, doubts__due_at__lte=at
-    )
-    return unfinished.exclude(purpose=Purpose.FOLLOW).exists() or due.exists()
+    unasked = Doubt.objects.filter(window=None, settled_at=None, due_at__lte=at)
+    return unasked.filter(purchase__account=poll.account).exists()
 
 
 def read_asked(windows: Iterable[Window], client: ButtonClient) -> int:
@@ -239,6 +285,8 @@ def read_asked(windows: Iterable[Window], client: ButtonClient) -> int:
     news = 0
     for window in windows:
         with wait_for(Poll.objects.get(account=window.account)) as lease:
-            read(window, Reading(client, lease))
+            window.refresh_from_db()
+            if window.finished_at is None:
+                read(window, Reading(client, lease))
         news += window.news
     return news

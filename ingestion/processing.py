@@ -17,6 +17,7 @@ from time import monotonic, sleep
 from uuid import uuid4
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Length, Now
@@ -148,7 +149,7 @@ def claim(most: int) -> list[InboundEvent]:
             attempts=F("attempts") + 1,
         )
     needed = (
-        *("source", "body", "received_at", "confirmed"),
+        *("source", "body", "received_at", "account", "confirmed"),
         *("attempts", "claimed_by"),
     )
     return list(taken.only(*needed).order_by("pk"))
@@ -181,6 +182,8 @@ def _handle(understood: Sequence[Understood]) -> int:
     for pause in PAUSES:
         try:
             return _settle(understood)
+        except SoftTimeLimitExceeded:
+            raise
         except (Raced, OperationalError):
             connection.close_if_unusable_or_obsolete()
             sleep(uniform(0, pause))
@@ -188,6 +191,8 @@ def _handle(understood: Sequence[Understood]) -> int:
             return _failed(events, error)
     try:
         return _settle(understood)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:
         return _failed(events, error)
 
@@ -223,7 +228,10 @@ def _report_of(event: InboundEvent) -> PurchaseReport:
     body = bytes(event.body)
     if event.source == Report.Source.POLL:
         return report_of_row(
-            body, received_at=event.received_at, confirmed=event.confirmed
+            body,
+            received_at=event.received_at,
+            account=event.account,
+            confirmed=event.confirmed,
         )
     return report_of_webhook(body, received_at=event.received_at)
 

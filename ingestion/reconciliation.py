@@ -16,7 +16,7 @@ from ingestion.alarms import end_alarm, raise_alarm
 from ingestion.button.adapter import NotUnderstood, report_of_row
 from ingestion.button.client import ButtonClient
 from ingestion.button.envelope import polled_delivery
-from ingestion.button.errors import Broken
+from ingestion.button.errors import Broken, ButtonError
 from ingestion.models import (
     Alarm,
     Difference,
@@ -50,6 +50,7 @@ class Comparison:
     differences: list[Difference] = field(default_factory=list)
     sums: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
     orders: int = 0
+    errors: list[str] = field(default_factory=list)
 
     def count(self, side: str, account: NetworkAccount, state: State) -> None:
         """Add one order's commission to one side's sum."""
@@ -85,24 +86,66 @@ def compare(
     at: datetime,
     progressed: Callable[[], object] = lambda: None,
 ) -> None:
-    """Compare every account's orders of that stretch. Raises ButtonError.
+    """Compare every followed account's orders of that stretch.
 
-    ``progressed`` is told after each week of each account.
+    ``progressed`` is told after each week of each account. An account that can't be
+    read stops no other, and is named in ``error``; raises ButtonError where none can.
     """
     found = Comparison()
-    for poll in Poll.objects.select_related("account"):
-        for start, end in slices(asked.start, asked.end, now=at):
-            theirs = _theirs(client, poll.account, start=start, end=end, at=at)
-            _compare(poll.account, theirs, start, end or asked.end, into=found)
-            progressed()
+    polls = list(Poll.objects.filter(enabled=True).select_related("account"))
+    failed: list[ButtonError] = []
+    for poll in polls:
+        try:
+            _compare_account(asked, poll, client, into=found, progressed=progressed)
+        except ButtonError as error:
+            failed.append(error)
+            found.errors.append(f"{poll}: {error}")
+    if failed and len(failed) == len(polls):
+        raise failed[0]
+    if _finish(asked, found):
+        _alarm(asked, found.differences, at=at)
+
+
+def _compare_account(
+    asked: Reconciliation,
+    poll: Poll,
+    client: ButtonClient,
+    *,
+    into: Comparison,
+    progressed: Callable[[], object],
+) -> None:
+    for start, end in slices(_first(asked, poll), asked.end, now=asked.began_at):
+        theirs = _theirs(client, poll.account, start=start, end=end)
+        week = Week(poll.account, start, end or asked.end, began_at=asked.began_at)
+        _compare(week, theirs, into=into)
+        progressed()
+
+
+def _first(asked: Reconciliation, poll: Poll) -> datetime:
+    """Where to begin. What is taken in unasked reaches no further back than polling
+    ever did: a new server must not pay for the year before it."""
+    if asked.take_in_asked_at is None:  # staff look first
+        return asked.start
+    return min(max(asked.start, poll.since or asked.end), asked.end)
+
+
+def _finish(asked: Reconciliation, found: Comparison) -> bool:
+    """Write what was found; False where another process has done so meanwhile."""
+    result = {
+        "orders": found.orders,
+        "sums": found.sum_rows(),
+        "error": "\n".join(found.errors),
+        "finished_at": datetime.now(UTC),
+    }
     with transaction.atomic():
+        ours = Reconciliation.objects.filter(pk=asked.pk, finished_at=None)
+        if not ours.update(**result):
+            return False
         for difference in found.differences:
             difference.reconciliation = asked
         Difference.objects.bulk_create(found.differences)
-        asked.orders, asked.sums = found.orders, found.sum_rows()
-        asked.finished_at = datetime.now(UTC)
-        asked.save(update_fields=["orders", "sums", "finished_at"])
-    _alarm(asked, found.differences, at=at)
+    asked.refresh_from_db()
+    return True
 
 
 def take_in(done: Reconciliation, *, at: datetime) -> list[Window]:
@@ -133,6 +176,16 @@ def take_in(done: Reconciliation, *, at: datetime) -> list[Window]:
 
 
 @dataclass(frozen=True, slots=True)
+class Week:
+    """One account's stretch that is compared; the network was asked at ``began_at``."""
+
+    account: NetworkAccount
+    start: datetime
+    end: datetime
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Theirs:
     """One order as the network has it, and the row that says so."""
 
@@ -146,13 +199,13 @@ def _theirs(
     *,
     start: datetime,
     end: datetime | None,
-    at: datetime,
 ) -> dict[str, Theirs]:
     """The network's orders by key: of several transactions, the one that holds."""
     orders: dict[str, Theirs] = {}
+    now, name = datetime.now(UTC), account.external_id
     for row in _rows(client, account, start=start, end=end):
         try:
-            report = report_of_row(row, received_at=at)
+            report = report_of_row(row, received_at=now, account=name)
         except NotUnderstood:
             continue  # by poll it stands in quarantine, which has a page of its own
         before = orders.get(report.order_key)
@@ -181,35 +234,44 @@ def _rows(
         seen.add(cursor := page.cursor)
 
 
-def _compare(
-    account: NetworkAccount,
-    theirs: dict[str, Theirs],
-    start: datetime,
-    end: datetime,
-    *,
-    into: Comparison,
-) -> None:
-    known = Purchase.objects.filter(account=account)
-    named = list(known.filter(order_key__among=theirs))
-    created = list(known.filter(created_at__gte=start, created_at__lt=end))
-    ours = {purchase.order_key: purchase for purchase in (*named, *created)}
+def _compare(week: Week, theirs: dict[str, Theirs], *, into: Comparison) -> None:
+    ours, created = _ours(week, theirs)
     into.orders += len(ours.keys() | theirs.keys())
-    for own in created:
-        into.count("ours", account, _our_state(own))
+    for own in created.values():
+        into.count("ours", week.account, _our_state(own))
     unheld = _unheld(theirs, ours)
     for key, told in theirs.items():
         purchase = ours.get(key)
-        if purchase is not None and _is_newer(purchase, told.report):
+        if purchase is not None and _is_newer(purchase, told.report, week):
+            if key in created:
+                into.count("theirs", week.account, _our_state(purchase))
             continue
         state = _their_state(told.report)
-        into.count("theirs", account, state)
-        if difference := _difference(
-            account, key, purchase, state, unheld.get(told.digest)
-        ):
-            into.differences.append(difference)
+        into.count("theirs", week.account, state)
+        reason = unheld.get(told.digest)
+        if found := _difference(week.account, key, purchase, state, reason):
+            into.differences.append(found)
     into.differences += [
-        _one_sided(account, own) for own in created if own.order_key not in theirs
+        _one_sided(week.account, own)
+        for key, own in created.items()
+        if key not in theirs
     ]
+
+
+def _ours(
+    week: Week, theirs: dict[str, Theirs]
+) -> tuple[dict[str, Purchase], dict[str, Purchase]]:
+    """Our purchases by order: all that concern this week, and those created in it.
+
+    One whose creation nobody told counts where the network lists it.
+    """
+    known = Purchase.objects.filter(account=week.account).select_related("report")
+    known = known.defer("report__content", "report__digest")
+    named = {p.order_key: p for p in known.filter(order_key__among=theirs)}
+    undated = {key: p for key, p in named.items() if p.created_at is None}
+    stretch = known.filter(created_at__gte=week.start, created_at__lt=week.end)
+    created = {p.order_key: p for p in stretch} | undated
+    return named | created, created
 
 
 def _difference(
@@ -246,9 +308,14 @@ def _one_sided(account: NetworkAccount, purchase: Purchase) -> Difference:
     )
 
 
-def _is_newer(purchase: Purchase, told: PurchaseReport) -> bool:
-    """Whether we know a later state, by another transaction or since the page came."""
-    return purchase.modified_at > told.modified_at + timedelta(seconds=1)
+def _is_newer(purchase: Purchase, told: PurchaseReport, week: Week) -> bool:
+    """Whether we know a later state, told since the page came or by a transaction
+    of the order that is listed elsewhere."""
+    known = purchase.report
+    if known is None or purchase.modified_at <= told.modified_at + timedelta(seconds=1):
+        return False
+    since = known.received_at >= week.began_at
+    return since or known.transaction_id != told.transaction_id
 
 
 def _our_state(purchase: Purchase) -> State:

@@ -7,9 +7,12 @@ list is read. What all of that leaves behind is found here.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.db.models.functions import TruncDay
 
 from ingestion.button.client import ButtonClient
+from ingestion.button.errors import ButtonError
+from ingestion.leases import Busy, LeaseLost, hold
 from ingestion.models import Poll, Reconciliation, Refusal, Window
 from ingestion.polling import ask_for
 from ingestion.reconciliation import begin, compare, take_in
@@ -19,6 +22,8 @@ from rewards.models import NetworkAccount, Purchase
 REACH = timedelta(days=400)  # thirteen months
 KEPT = timedelta(days=7)
 DAY = timedelta(days=1)
+LONGEST = timedelta(minutes=5)  # that one week of one account may take to compare
+AFTER_FAILURE = timedelta(hours=1)
 
 
 def reread_open_orders(*, at: datetime) -> int:
@@ -76,17 +81,33 @@ def sweep(*, at: datetime) -> int:
 
 
 def compare_next(client: ButtonClient, *, at: datetime) -> Reconciliation | None:
-    """Work on the oldest comparison that was asked for, and take in what it missed."""
-    waiting = Reconciliation.objects.filter(finished_at=None, error="").order_by("pk")
-    found = waiting.first()
-    if found:
-        compare(found, client, at=at)
+    """Work on the oldest comparison that was asked for, and take in what it missed.
+
+    One that can't be made is tried again in an hour, and blocks none of the others.
+    """
+    now = Q(retry_at=None) | Q(retry_at__lte=at)
+    waiting = Reconciliation.objects.filter(now, finished_at=None).order_by("pk")
+    found = next((row for row in waiting if _compare(row, client, at=at)), None)
     asked = Reconciliation.objects.filter(
         finished_at__isnull=False, take_in_asked_at__isnull=False, taken_in_at=None
     )
     for done in asked:
         take_in(done, at=at)
     return found
+
+
+def _compare(row: Reconciliation, client: ButtonClient, *, at: datetime) -> bool:
+    """Make one comparison; False where somebody else makes it, or it failed."""
+    try:
+        with hold(row, length=LONGEST) as lease:
+            compare(row, client, at=at, progressed=lease.renew)
+    except (Busy, LeaseLost):
+        return False
+    except ButtonError as error:
+        again = {"error": str(error), "retry_at": at + AFTER_FAILURE}
+        Reconciliation.objects.filter(pk=row.pk, finished_at=None).update(**again)
+        return False
+    return True
 
 
 def prune(*, at: datetime) -> int:

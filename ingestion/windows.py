@@ -18,15 +18,16 @@ from ingestion import alarms, doubts
 from ingestion.button.answers import Page
 from ingestion.button.client import ButtonClient
 from ingestion.button.envelope import polled_delivery
-from ingestion.button.errors import Broken, Rejected
+from ingestion.button.errors import Broken, ButtonError, Rejected
 from ingestion.inbox import Delivery, store_page
 from ingestion.leases import Lease
 from ingestion.models import Alarm, Window
 from ingestion.processing import LEASE, batched, handle
 
 SLICE = timedelta(days=7)  # the longest window that the API allows is not documented
-MOST_SKEW = timedelta(hours=24)
-HEARTBEAT = 8  # seconds; well below the lease
+MOST_SKEW = timedelta(minutes=5)  # of the network's clock against ours
+CURSOR_LIFE = timedelta(hours=1)  # how long a cursor may wait for us to come back
+HEARTBEAT = 2  # seconds; well below the lease
 MOST_RESTARTS = 2  # in one go
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,8 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading needs. ``expired`` tells between two pages whether to stop, and
-    ``progressed`` is told of every page."""
+    """What reading needs. ``expired`` tells whether to stop, and ``progressed`` is
+    told of every page."""
 
     client: ButtonClient
     lease: Lease
@@ -53,14 +54,13 @@ def read(window: Window, reading: Reading) -> None:
     Raises ButtonError, OutOfTime or LeaseLost; then the place is kept.
     """
     restarts = 0
+    if window.cursor and _is_stale(window):
+        _start_over(window, reading)
     while True:
         try:
-            _read_on(window, reading)
-            return _finish(window, reading)
-        except Rejected as refused:
-            # A cursor lives for minutes, and how one that died is refused is nowhere
-            # documented.
-            if not window.cursor or restarts >= MOST_RESTARTS:
+            return _read_on(window, reading)
+        except (Rejected, Broken) as refused:
+            if not _may_be_its_cursor(window, refused) or restarts >= MOST_RESTARTS:
                 raise
             restarts += 1
             log.info("cursor_refused", window=window.pk, said=str(refused))
@@ -81,12 +81,28 @@ def slices(
     return pieces
 
 
+def _is_stale(window: Window) -> bool:
+    """Whether its cursor has waited for too long to be tried at all."""
+    read_at = window.read_at
+    return read_at is None or datetime.now(UTC) - read_at > CURSOR_LIFE
+
+
+def _may_be_its_cursor(window: Window, refused: ButtonError) -> bool:
+    """Whether a window was refused for its cursor.
+
+    A cursor lives for minutes, and how one that died is refused is nowhere documented.
+    """
+    status = refused.status or 0
+    return bool(window.cursor) and 400 <= status < 500
+
+
 def _read_on(window: Window, reading: Reading) -> None:
     seen = {window.cursor}
-    with ThreadPoolExecutor(1) as fetcher:
+    fetcher = ThreadPoolExecutor(1)
+    try:
         coming = fetcher.submit(_fetch, window, reading.client, window.cursor)
         while True:
-            page = _wait(coming, reading.lease)
+            page = _wait(coming, reading)
             _refuse_loop(page, seen, window, reading)
             if page.cursor:
                 coming = fetcher.submit(_fetch, window, reading.client, page.cursor)
@@ -95,6 +111,9 @@ def _read_on(window: Window, reading: Reading) -> None:
                 return
             if reading.expired():
                 raise OutOfTime
+    finally:
+        # Whoever stops here doesn't wait for a page that is on its way.
+        fetcher.shutdown(wait=False, cancel_futures=True)
 
 
 def _fetch(window: Window, client: ButtonClient, cursor: str) -> Page:
@@ -108,12 +127,14 @@ def _fetch(window: Window, client: ButtonClient, cursor: str) -> Page:
     )
 
 
-def _wait(coming: Future[Page], lease: Lease) -> Page:
+def _wait(coming: Future[Page], reading: Reading) -> Page:
     while True:
         try:
             return coming.result(HEARTBEAT)
         except NotYet:
-            lease.renew()
+            if reading.expired():
+                raise OutOfTime from None
+            reading.lease.renew()
 
 
 def _refuse_loop(page: Page, seen: set[str], window: Window, reading: Reading) -> None:
@@ -136,19 +157,27 @@ def _take_in(window: Window, page: Page, reading: Reading) -> None:
             at=now,
         )
     number = window.pk if window.purpose == Window.Purpose.CONFIRM else 0
-    deliveries = [polled_delivery(row, confirmed=number) for row in page.rows]
+    account = window.account.external_id
+    deliveries = [
+        polled_delivery(row, account=account, confirmed=number) for row in page.rows
+    ]
     events = store_page(deliveries, holder=reading.lease.holder, lease=LEASE, at=now)
     for batch in batched(events):
         handle(batch)
-    _keep_place(
-        window,
-        reading.lease,
-        cursor=page.cursor,
-        pages=window.pages + 1,
-        rows=window.rows + len(page.rows),
-        news=window.news + len(events),
-        newest=_newest(deliveries, window.newest, now=now),
-    )
+    with transaction.atomic():
+        _keep_place(
+            window,
+            reading.lease,
+            cursor=page.cursor,
+            pages=window.pages + 1,
+            rows=window.rows + len(page.rows),
+            news=window.news + len(events),
+            newest=_newest(deliveries, window.newest, now=now),
+            read_at=now,
+            **({} if page.cursor else {"finished_at": now, "note": ""}),
+        )
+        if window.finished_at:
+            doubts.settle(window, at=now)
     reading.progressed(window)
 
 
@@ -174,10 +203,3 @@ def _start_over(window: Window, reading: Reading) -> None:
     _keep_place(
         window, reading.lease, cursor="", pages=0, rows=0, restarts=window.restarts + 1
     )
-
-
-def _finish(window: Window, reading: Reading) -> None:
-    now = datetime.now(UTC)
-    with transaction.atomic():
-        _keep_place(window, reading.lease, finished_at=now)
-        doubts.settle(window, at=now)

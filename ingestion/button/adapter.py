@@ -87,9 +87,12 @@ def report_of_webhook(body: bytes, *, received_at: datetime) -> PurchaseReport:
 
 
 def report_of_row(
-    row: bytes, *, received_at: datetime, confirmed: int = 0
+    row: bytes, *, received_at: datetime, account: str = "", confirmed: int = 0
 ) -> PurchaseReport:
-    """Read one row of the Transactions API. Raises NotUnderstood."""
+    """Read one row of the Transactions API. Raises NotUnderstood.
+
+    A row that leaves its account out belongs to the one whose list it stood in.
+    """
     try:
         data = read_json(row)
     except Unreadable as error:
@@ -98,7 +101,10 @@ def report_of_row(
     if transaction.status not in STATUS_OF_EVENT.values():
         raise NotUnderstood(f"The status {_quoted(transaction.status)} is unknown.")
     report = _report(transaction, received_at=received_at)
-    return replace(report, confirmed=confirmed) if confirmed else report
+    if confirmed or not report.account:
+        account = report.account or account
+        return replace(report, account=account, confirmed=confirmed)
+    return report
 
 
 def _transaction(data: Any) -> Transaction:

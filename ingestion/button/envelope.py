@@ -45,7 +45,7 @@ def webhook_delivery(body: bytes) -> Delivery:
     )
 
 
-def polled_delivery(row: bytes, *, confirmed: int = 0) -> Delivery:
+def polled_delivery(row: bytes, *, account: str = "", confirmed: int = 0) -> Delivery:
     """A polled row's bytes, ready for the inbox whatever they are.
 
     A row has no event type; its status tells which webhook would have brought it, so
@@ -57,7 +57,9 @@ def polled_delivery(row: bytes, *, confirmed: int = 0) -> Delivery:
         data = read_json(row)
     except Unreadable:
         digest = _digest(b"raw", number + row)
-        return Delivery(NETWORK, "poll", row, digest, confirmed=confirmed)
+        return Delivery(
+            NETWORK, "poll", row, digest, account=account, confirmed=confirmed
+        )
     status = data.get("status") if isinstance(data, dict) else None
     event_type = f"tx-{status}" if isinstance(status, str) else ""
     content = _canonical([event_type, data])
@@ -67,6 +69,7 @@ def polled_delivery(row: bytes, *, confirmed: int = 0) -> Delivery:
         row,
         digest=_digest(b"json", number + content),
         event_type=event_type[:64],
+        account=account,
         confirmed=confirmed,
         modified_at=_modified_at(data),
     )

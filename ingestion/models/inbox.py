@@ -29,6 +29,14 @@ class InboundEvent(models.Model):
     attempt_id = models.CharField(_("sender's attempt id"), max_length=255, blank=True)
     body = models.BinaryField(_("body"))
     received_at = models.DateTimeField(_("received"))
+    account = models.CharField(
+        _("account"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Whose list a polled row stood in."),
+    )
     confirmed = models.BigIntegerField(
         _("confirming read"),
         default=0,

@@ -38,6 +38,11 @@ class Poll(Leased):
         help_text=_("Events of this account in the last hour that make it busy."),
     )
     mark = models.DateTimeField(_("read up to"), null=True, blank=True)
+    since = models.DateTimeField(
+        _("read from"),
+        null=True,
+        help_text=_("Where the earliest stretch began that was ever asked for."),
+    )
     due_at = models.DateTimeField(_("next poll"), null=True, blank=True)
     read_at = models.DateTimeField(_("last read to the end"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
@@ -83,6 +88,8 @@ class Window(models.Model):
     rows = models.PositiveIntegerField(_("transactions"), default=0)
     news = models.PositiveIntegerField(_("unknown before"), default=0)
     newest = models.DateTimeField(_("newest modification seen"), null=True)
+    read_at = models.DateTimeField(_("last page read"), null=True)
+    retry_at = models.DateTimeField(_("to be tried again"), null=True)
     restarts = models.PositiveIntegerField(_("restarts"), default=0)
     note = models.TextField(_("remark"), blank=True)
     opened_at = models.DateTimeField(_("opened"))

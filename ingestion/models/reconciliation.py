@@ -3,10 +3,11 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ingestion.models.jobs import Leased
 from rewards.models import NetworkAccount, Purchase
 
 
-class Reconciliation(models.Model):
+class Reconciliation(Leased):
     """One comparison of a stretch of creation dates with the network.
 
     ``sums`` has one entry per account, currency and status: count and commission in
@@ -20,6 +21,7 @@ class Reconciliation(models.Model):
     orders = models.PositiveIntegerField(_("orders compared"), default=0)
     sums = models.JSONField(_("sums"), default=list)
     error = models.TextField(_("error"), blank=True)
+    retry_at = models.DateTimeField(_("to be tried again"), null=True)
     take_in_asked_at = models.DateTimeField(_("asked to take in"), null=True)
     taken_in_at = models.DateTimeField(_("taken in"), null=True)
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from ingestion import jobs, sweeps
 from ingestion.accounts import discover
@@ -12,6 +13,7 @@ from ingestion.button.sandbox import Sandbox
 from ingestion.leases import hold
 from ingestion.models import Job, Poll, Reconciliation, Refusal, Window
 from ingestion.polling import poll_due
+from ingestion.reconciliation import begin
 from rewards.models import Purchase
 from tests.builders import balances, publish_program
 
@@ -109,8 +111,8 @@ def test_the_sweep_finds_what_everything_else_missed(
     button: Sandbox, client_of_button: ButtonClient
 ) -> None:
     publish_program()
+    call_command("poll_transactions", f"--start={now() - 390 * DAY:%F}")
     button.place(customer="alice", total=5000, at=now() - 300 * DAY)
-    discover(client_of_button, at=now())
     weeks = sweeps.sweep(at=now())
     assert weeks == Reconciliation.objects.count() == 58
     for _ in range(weeks):
@@ -118,6 +120,45 @@ def test_the_sweep_finds_what_everything_else_missed(
     assert sweeps.compare_next(client_of_button, at=now()) is None
     poll_due(client_of_button, at=now())
     assert balances("alice") == {("points", "pending"): 50}
+
+
+def test_a_new_server_does_not_pay_for_the_year_before_it(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    publish_program()
+    button.place(customer="alice", total=5000, at=now() - 200 * DAY)
+    for minutes in range(70):
+        at = now() + timedelta(minutes=minutes)
+        jobs.run_due(client_of_button, at=at)
+        poll_due(client_of_button, at=at)
+    assert Reconciliation.objects.filter(finished_at=None).count() == 0
+    assert balances("alice") == {}
+
+
+def test_a_comparison_that_fails_blocks_no_other(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    discover(client_of_button, at=now())
+    for days in (3, 2):
+        begin(start=now() - days * DAY, end=now() - (days - 1) * DAY, at=now())
+    button.faults.set("forbidden", next=1, only="/v1/affiliation/accounts/")
+    assert sweeps.compare_next(client_of_button, at=now())
+    failed, done = Reconciliation.objects.order_by("pk")
+    assert failed.error == "Forbidden."
+    assert (failed.finished_at, bool(done.finished_at)) == (None, True)
+    sweeps.compare_next(client_of_button, at=now() + timedelta(hours=2))
+    failed.refresh_from_db()
+    assert (bool(failed.finished_at), failed.error) == (True, "")
+
+
+def test_a_comparison_is_made_by_one_process(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    discover(client_of_button, at=now())
+    asked = begin(start=now() - DAY, end=now(), at=now())
+    with hold(asked):
+        assert sweeps.compare_next(client_of_button, at=now()) is None
+    assert sweeps.compare_next(client_of_button, at=now()) == asked
 
 
 def test_what_is_old_and_done_is_forgotten(

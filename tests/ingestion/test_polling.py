@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from ingestion import leases, polling, windows
 from ingestion.accounts import discover
 from ingestion.button.client import ButtonClient
-from ingestion.button.errors import Broken, ButtonError, Failing, Unauthorized
+from ingestion.button.errors import Broken, ButtonError, Failing, Rejected, Unauthorized
 from ingestion.button.sandbox import Sandbox, wire
-from ingestion.leases import Busy, LeaseLost, hold
+from ingestion.leases import Busy, Lease, LeaseLost, hold
 from ingestion.models import Alarm, InboundEvent, Poll, Sighting, Window
 from ingestion.windows import OutOfTime, Reading
 from rewards.models import Purchase, Report, Transfer
@@ -285,6 +285,119 @@ def test_an_order_wakes_a_quiet_account(
     assert polling.is_due(quiet, at=now() + timedelta(minutes=6))
 
 
+def test_a_window_that_always_fails_does_not_starve_following(
+    button: Sandbox, client_of_button: ButtonClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dollars = poll(client_of_button)
+    polling.ask_for(
+        dollars.account,
+        purpose=Window.Purpose.BACKFILL,
+        start=now() - 300 * DAY,
+        end=now() - 299 * DAY,
+        at=now(),
+    )
+    fetch = windows._fetch
+
+    def refused(window: Window, client: ButtonClient, cursor: str) -> Any:
+        if window.purpose == "backfill":
+            raise Rejected("The window is too old.", status=400)
+        return fetch(window, client, cursor)
+
+    monkeypatch.setattr(windows, "_fetch", refused)
+    button.place(customer="alice", at=now())
+    for minutes in range(40):
+        polling.poll_due(client_of_button, at=now() + timedelta(minutes=minutes))
+    assert Purchase.objects.count() == 1
+    failing = Window.objects.get(purpose="backfill")
+    assert "too old" in failing.note
+    assert Poll.objects.get(account=dollars.account).error == ""
+
+
+def test_a_wider_stretch_reads_more_than_a_narrower_one_left(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    dollars = poll(client_of_button)
+    start = now() - 60 * DAY
+    account, backfill = dollars.account, Window.Purpose.BACKFILL
+    first, last = start + 28 * DAY, start + 32 * DAY
+    narrow = polling.ask_for(
+        account, purpose=backfill, start=first, end=last, at=now() - HOUR
+    )
+    wide = polling.ask_for(account, purpose=backfill, start=start, end=now(), at=now())
+    assert not {w.pk for w in narrow} & {w.pk for w in wide}
+    assert wide[0].start == start
+    again = polling.ask_for(
+        account, purpose=backfill, start=start, end=wide[-1].end, at=now() + HOUR
+    )
+    assert [w.pk for w in again] == [w.pk for w in wide]
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_dead_cursor_is_given_up_however_it_is_refused(
+    button: Sandbox,
+    client_of_button: ButtonClient,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+) -> None:
+    for _ in range(10):
+        button.place(customer="alice", at=now() - HOUR)
+    with pytest.raises(OutOfTime):
+        poll(client_of_button, expired=lambda: Purchase.objects.count() >= 6)
+    dead = Window.objects.get(finished_at=None).cursor
+    fetch = windows._fetch
+
+    def refused(window: Window, client: ButtonClient, cursor: str) -> Any:
+        if cursor == dead:
+            raise Broken("An answer without an envelope.", status=status)
+        return fetch(window, client, cursor)
+
+    monkeypatch.setattr(windows, "_fetch", refused)
+    with pytest.raises(Broken):  # the same cursor again, which here stays dead
+        poll(client_of_button)
+    assert Window.objects.get(finished_at=None).restarts == windows.MOST_RESTARTS
+    monkeypatch.undo()
+    poll(client_of_button)
+    assert Purchase.objects.count() == 10
+
+
+def test_a_cursor_that_waited_for_hours_is_not_even_tried(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    for _ in range(10):
+        button.place(customer="alice", at=now() - HOUR)
+    with pytest.raises(OutOfTime):
+        poll(client_of_button, expired=lambda: Purchase.objects.count() >= 6)
+    Window.objects.filter(finished_at=None).update(read_at=now() - 2 * HOUR)
+    poll(client_of_button)
+    window = Window.objects.get(rows__gt=0)
+    assert (window.restarts, window.rows, Purchase.objects.count()) == (1, 10, 10)
+
+
+def test_a_long_pause_that_button_asks_for_is_kept(
+    button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    dollars = poll(client_of_button)
+    Poll.objects.update(due_at=None)
+    button.faults.set("throttled", next=1, seconds=600)
+    at = now()
+    polling.attempt(dollars, client_of_button, at=at)
+    dollars.refresh_from_db()
+    assert dollars.due_at == at + timedelta(seconds=600)
+
+
+def test_a_row_without_an_account_belongs_to_the_list_it_stood_in(
+    button: Sandbox, client_of_button: ButtonClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unnamed(order: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**api_row(order, **kwargs), "account_id": None}
+
+    api_row = wire.api_row
+    monkeypatch.setattr(wire, "api_row", unnamed)
+    button.place(customer="alice", at=now() - HOUR)
+    poll(client_of_button)
+    assert Purchase.objects.get().account.external_id == button.account("USD")
+
+
 class TestCommand:
     """`poll_transactions`, as operators and black-box checks use it."""
 
@@ -325,14 +438,14 @@ class TestCommand:
             f"--end={start + 40 * DAY:%F}",
             f"--account={button.account('USD')}",
         ]
-        finish = windows._finish
+        keep = windows._keep_place
 
-        def die_at_the_third(window: Window, reading: Reading) -> None:
+        def die_at_the_third(window: Window, lease: Lease, **place: Any) -> None:
             if Window.objects.filter(finished_at__isnull=False).count() == 2:
                 raise KeyboardInterrupt
-            finish(window, reading)
+            keep(window, lease, **place)
 
-        monkeypatch.setattr(windows, "_finish", die_at_the_third)
+        monkeypatch.setattr(windows, "_keep_place", die_at_the_third)
         with pytest.raises(KeyboardInterrupt):
             call_command("poll_transactions", *given)
         monkeypatch.undo()

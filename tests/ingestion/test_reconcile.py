@@ -85,12 +85,11 @@ def test_what_differs_is_told_field_by_field(
 def test_what_the_network_does_not_know_is_listed(
     button: Sandbox, placed: list[Any], client_of_button: ButtonClient
 ) -> None:
-    purchase = Purchase.objects.filter(currency="USD").earliest("pk")
     with button.state.change() as db:
         db.execute("DELETE FROM transactions WHERE id = ?", (placed[1].id,))
     code, said = reconcile()
     assert code == 1
-    assert f"{purchase.order_key}: missing at the network" in said
+    assert f"{placed[1].order_id}: missing at the network" in said
 
 
 def test_what_is_quarantined_is_told_with_its_reason(

@@ -21,6 +21,7 @@ from ingestion.windows import Reading
 from rewards.management.arguments import instant
 
 REACH = timedelta(days=400)  # of a backfill that is given no start
+EARLIEST = 2010
 Stretch = tuple[datetime, datetime | None]
 
 
@@ -116,6 +117,10 @@ def stretch_of(start: datetime | None, end: datetime | None) -> Stretch | None:
     """The stretch that was asked for; None to follow. Raises CommandError."""
     if start and end and start >= end:
         raise CommandError("--start must be before --end.", returncode=2)
+    if (start and start.year < EARLIEST) or (end and end.year < EARLIEST):
+        raise CommandError(f"There is nothing before {EARLIEST}.", returncode=2)
+    if end and end > datetime.now(UTC) + REACH:
+        raise CommandError("--end is too far in the future.", returncode=2)
     if start is None and end is None:
         return None
     return start or _before(end), end

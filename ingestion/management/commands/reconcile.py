@@ -9,10 +9,12 @@ from rich.console import Console
 from ingestion.accounts import discover
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
+from ingestion.leases import LeaseLost, hold
 from ingestion.management.asking import client_or_refuse, listed
 from ingestion.models import Difference, Reconciliation
 from ingestion.polling import read_asked
 from ingestion.reconciliation import LOOK_BACK, begin, compare, take_in
+from ingestion.sweeps import LONGEST
 from rewards.management.arguments import instant
 
 MOST_LISTED = 1_000
@@ -46,19 +48,24 @@ class Command(BaseCommand):
             self.compare(asked, client, at=now)
             if options["take_in"]:
                 self.take_in(asked, client, at=now)
-        if asked.differences.exists():
+        if asked.error:
+            raise CommandError(f"Not every account could be compared. {asked.error}")
+        if asked.differences.exists() or any(map(differs, asked.sums)):
             raise SystemExit(1)
 
     def compare(
         self, asked: Reconciliation, client: ButtonClient, *, at: datetime
     ) -> None:
-        with Console(stderr=True).status("Reading the network's orders"):
-            try:
-                compare(asked, client, at=at)
-            except ButtonError as error:
-                asked.error = str(error)
-                asked.save(update_fields=["error"])
-                raise CommandError(f"Button could not be asked. {error}") from None
+        try:
+            with (
+                Console(stderr=True).status("Reading the network's orders"),
+                hold(asked, length=LONGEST) as lease,
+            ):
+                compare(asked, client, at=at, progressed=lease.renew)
+        except (ButtonError, LeaseLost) as error:
+            given_up = {"error": str(error), "finished_at": at}
+            Reconciliation.objects.filter(pk=asked.pk).update(**given_up)
+            raise CommandError(f"Button could not be asked. {error}") from None
         for row in asked.sums:
             self.stdout.write(sum_line(row))
         for difference in asked.differences.select_related("account")[:MOST_LISTED]:
@@ -72,14 +79,19 @@ class Command(BaseCommand):
         windows = take_in(asked, at=at)
         try:
             news = read_asked(windows, client)
-        except ButtonError as error:
+        except (ButtonError, LeaseLost) as error:
             raise CommandError(f"Not all could be taken in. {error}") from None
         self.stdout.write(f"{news} reports taken in")
 
 
+def differs(row: dict[str, Any]) -> bool:
+    """Whether one account's sums are not the same."""
+    return (row["our_count"], row["ours"]) != (row["their_count"], row["theirs"])
+
+
 def sum_line(row: dict[str, Any]) -> str:
     """One account's commission in one state, ours and theirs, in minor units."""
-    same = "=" if row["ours"] == row["theirs"] else "≠"
+    same = "≠" if differs(row) else "="
     return (
         f"{row['account']} {row['currency']} {row['status']}:"
         f" {row['our_count']} orders {row['ours']} here"
