@@ -1,9 +1,11 @@
 """A doubt is settled by asking the network once more, a minute later."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from ingestion import polling
 from ingestion.accounts import discover
@@ -12,7 +14,14 @@ from ingestion.button.sandbox import Sandbox, wire
 from ingestion.models import Doubt, Poll, Window
 from ingestion.processing import drain
 from rewards.models import Purchase, Report
-from tests.builders import balances, post_webhook, publish_program, webhook_body
+from tests.builders import (
+    balances,
+    post_webhook,
+    publish_program,
+    report,
+    settle_reports,
+    webhook_body,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,3 +111,34 @@ def test_other_orders_of_the_same_second_are_left_alone(
     work(client_of_button, at=datetime.now(UTC) + 2 * MINUTE)
     assert not Report.objects.filter(purchase__customer_id="bob", confirmed__gt=0)
     assert balances("bob") == {("points", "pending"): 10}
+
+
+def test_an_order_that_became_worth_nothing_in_its_second(
+    client: Any, button: Sandbox, client_of_button: ButtonClient
+) -> None:
+    publish_program()
+    now = datetime.now(UTC).replace(microsecond=0)
+    order = button.place(customer="alice", total=3000, at=now)
+    send(client, button, order)
+    nothing = button.adjust(order.id, total=0, at=now)
+    send(client, button, nothing)
+    assert Doubt.objects.count() == 1
+    work(client_of_button, at=datetime.now(UTC) + 2 * MINUTE)
+    assert balances("alice") == {}
+    assert Purchase.objects.get().order_total == 0
+
+
+def test_two_transactions_of_one_read_are_weighed_whatever_their_order() -> None:
+    publish_program()
+    first, second = report(order_total=3000), report(order_total=9000)
+    settle_reports(first, second)
+    one = replace(first, confirmed=7)
+    other = replace(first, transaction_id="tx-2", order_total=5000, confirmed=7)
+    states = set()
+    for told in ((one, other), (other, one)):
+        with transaction.atomic():
+            outcomes = settle_reports(*told, source="poll")
+            states.add((Purchase.objects.get().order_total, *balances().values()))
+            assert not any(outcome.doubt for outcome in outcomes)
+            transaction.set_rollback(True)
+    assert len(states) == 1
