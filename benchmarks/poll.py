@@ -99,7 +99,11 @@ def timed(work: Callable[[], object], orders: int) -> float:
 
 
 def empty() -> None:
-    """Forget every event, purchase and balance, and how far was read."""
+    """Forget every event, purchase and balance, and how far was read.
+
+    Truncated tables are to the planner what new ones are; emptied ones would have
+    statistics that tell it to scan them.
+    """
     tables = (
         *("rewards_award", "rewards_transfer", "rewards_report", "rewards_settlement"),
         *("ingestion_sighting", "ingestion_inboundevent", "ingestion_window"),
@@ -107,11 +111,7 @@ def empty() -> None:
     )
     with world.connect() as connection:
         connection.execute("SET session_replication_role = replica")
-        for table in tables:
-            connection.execute(f"DELETE FROM {table}".encode())
-        for table in tables:
-            connection.execute(f"VACUUM FULL {table}".encode())
-        connection.execute("ANALYZE")
+        connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
         connection.execute("CHECKPOINT")
 
 

@@ -75,7 +75,10 @@ def running(orders: int, *, days: int = 28) -> Iterator[Stand]:
 
 def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "sandbox", f"--port={port}", f"--data={data}"],
+        [
+            *(sys.executable, "manage.py", "sandbox", f"--port={port}"),
+            *(f"--data={data}", f"--receiver=http://127.0.0.1:{port}/nobody/"),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         env=_settings(data) | environment(port),
