@@ -7,6 +7,7 @@ from ingestion.button.catalogue import read_brands, read_merchants, read_rates
 from ingestion.button.client import ButtonClient
 from ingestion.button.envelope import NETWORK
 from ingestion.button.errors import ButtonError, Rejected
+from merchants import cleaning
 from merchants.catalogue import Brand, sync, sync_rates
 from merchants.models import CatalogueSync
 
@@ -42,7 +43,10 @@ def _recorded(
         return work()
     except ButtonError as error:
         return CatalogueSync.objects.create(
-            network=NETWORK, synced_at=at, source=source, error=str(error)
+            network=NETWORK,
+            synced_at=at,
+            source=source,
+            error=cleaning.storable(str(error)),
         )
 
 

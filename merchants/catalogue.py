@@ -4,10 +4,9 @@ Only what the network says is written here; what staff say stands in columns of 
 own. A store that vanishes is delisted, never deleted, and comes back when it returns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from itertools import chain, count
 from typing import Any
 
 from django.db import transaction
@@ -41,7 +40,13 @@ class Brand:
 
 
 SYNCED = tuple(field.name for field in fields(Brand) if field.name != "external_id")
-_LONGEST = {"name": 200, "description": None, "exclusions": None, "other_terms": None}
+_LONGEST = {
+    "name": 200,
+    "description": 20_000,
+    "exclusions": 20_000,
+    "other_terms": 20_000,
+}
+_MOST = {"hosts": 200, "categories": 50}
 _ADDRESSES = {"homepage_url": ("https:", "http:"), "icon_url": ("https:",)}
 
 BATCH = 100  # one statement's work grows with the square of it
@@ -64,7 +69,8 @@ def sync(
 
     Where more than half of the stores would vanish at once the answer is taken for a
     broken one: none of them is delisted, and the sync has an error, unless
-    ``accept_shrunk``. ``remarks`` are mistakes that were found on the way here.
+    ``accept_shrunk``. ``remarks`` are mistakes that were found on the way here. Text
+    and lists beyond all reason are cut, which is remarked upon: pages show them.
     """
     remarks = list(remarks)
     said = _cleaned(brands, remarks)
@@ -88,8 +94,8 @@ def sync(
         synced_at=at,
         source=source,
         stores=len(said),
-        changes=changes,
-        remarks=remarks,
+        changes=cleaning.storable(changes),
+        remarks=cleaning.remarks(remarks),
         error=error,
     )
 
@@ -110,9 +116,8 @@ def _cleaned(brands: Iterable[Brand], remarks: list[str]) -> dict[str, dict[str,
 def _cleaned_fields(brand: Brand, remarks: list[str]) -> dict[str, Any]:
     said = {name: getattr(brand, name) for name in SYNCED}
     said = {name: value for name, value in said.items() if value is not None}
-    store = f"{brand.name or ''} ({brand.external_id})".strip()
-    for name in _LONGEST.keys() & said.keys():
-        said[name] = cleaning.text(said[name], most=_LONGEST[name])
+    store = f"{(brand.name or '')[:100]} ({brand.external_id})".strip()
+    remarks += [f"{store}: {what}" for what in _cut(said)]
     for name in sorted(_ADDRESSES.keys() & said.keys()):
         try:
             said[name] = cleaning.web_address(said[name], schemes=_ADDRESSES[name])
@@ -129,6 +134,20 @@ def _cleaned_fields(brand: Brand, remarks: list[str]) -> dict[str, Any]:
     if not said.get("name"):
         said.pop("name", None)  # a store doesn't lose its name
     return said
+
+
+def _cut(said: dict[str, Any]) -> Iterator[str]:
+    """Clean texts, and cut what is too long; yields a remark on each that was."""
+    for name, most in _LONGEST.items():
+        if name in said:
+            whole = cleaning.text(said[name])
+            said[name] = cleaning.text(whole, most=most)
+            if len(whole) > most:
+                yield f"{name} is cut to {most} characters of {len(whole)}."
+    for name, most in _MOST.items():
+        if (there := len(said.get(name, ()))) > most:
+            said[name] = said[name][:most]
+            yield f"{name} has {there} entries: the first {most} are kept."
 
 
 def _update(
@@ -195,12 +214,15 @@ class _Slugs:
 
     def __init__(self) -> None:
         self._taken = set(Merchant.objects.values_list("slug", flat=True))
+        self._next: dict[str, int] = {}  # by name, so that no number is tried twice
 
     def free_for(self, merchant: Merchant) -> str:
         """The name as a slug; where another store has it, with a number."""
         tail = slugify(merchant.external_id)[-12:]
         base = slugify(merchant.own_name or merchant.name)[:100] or f"store-{tail}"
-        options = chain([base], (f"{base}-{n}" for n in count(2)))
-        slug = next(slug for slug in options if slug not in self._taken)
+        slug, number = base, self._next.get(base, 2)
+        while slug in self._taken:
+            slug, number = f"{base}-{number}", number + 1
+        self._next[base] = number
         self._taken.add(slug)
         return slug

@@ -18,8 +18,12 @@ from django.utils.translation import gettext as _
 from merchants import hosts
 from merchants.models import Merchant, TrackingHost
 
-LONGEST = 2_000
-"""Characters of a whole link: what every browser, proxy and mail program takes."""
+LONGEST = 4_000
+"""Characters of a destination as it goes out, where a letter outside of ASCII takes six
+or more: 440 Chinese characters fill it."""
+LONGEST_LINK = 12_000
+"""Characters of a whole link, where a destination is encoded once more, which can make
+it three times as long. Browsers take more; it only ever stands in a Location."""
 
 # What RFC 3986 lets nowhere stand as it is; browsers let some of it through.
 _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^\w.~!$&'()*+,;=:@/?%-]", re.ASCII)
@@ -45,12 +49,12 @@ def destination(url: str, *, merchant: Merchant) -> str:
     Its host has to be one of the store's, or a tracking host that staff added, or one
     below them. Doing it again changes nothing. Raises LinkRefused.
     """
-    parsed = _parsed(url)
+    parsed = address(url)
     name = _checked_host(parsed, merchant)
     port = f":{parsed.port}" if parsed.port else ""
     path = _encoded(parsed.pathname + parsed.search)
     fragment = f"#{_encoded(parsed.hash[1:])}" if parsed.hash else ""
-    return _short_enough(f"https://{name}{port}{path}{fragment}")
+    return _short_enough(f"https://{name}{port}{path}{fragment}", most=LONGEST)
 
 
 def front_door(merchant: Merchant) -> str:
@@ -86,13 +90,18 @@ def button_link(destination: str, *, customer_id: str, reference: str) -> str:
         "btn_ref": settings.BUTTON_ORGANIZATION_ID,
     }
     encoded = urlencode(query, quote_via=quote, safe="")
-    return _short_enough(f"{settings.BUTTON_LINK_URL}?{encoded}")
+    link = f"{settings.BUTTON_LINK_URL}?{encoded}"
+    return _short_enough(link, most=LONGEST_LINK)
 
 
-def _parsed(url: str) -> URL:
+def address(url: str) -> URL:
+    """The address as browsers read it, if a link may lead to one of its kind.
+
+    Whose it is, is not asked. Raises LinkRefused.
+    """
     if not url.strip():
         raise LinkRefused("empty", _("There is no address."))
-    _short_enough(url.strip())
+    _short_enough(url.strip(), most=LONGEST)
     try:
         parsed = hosts.parse(url)
     except ValueError:
@@ -138,9 +147,9 @@ def _encoded(text: str) -> str:
     return _TO_ENCODE.sub(lambda found: quote(found[0], safe=""), text)
 
 
-def _short_enough(url: str) -> str:
-    if len(url) > LONGEST:
+def _short_enough(url: str, *, most: int) -> str:
+    if len(url) > most:
         raise LinkRefused(
-            "long", _("The address is too long: %d characters at most.") % LONGEST
+            "long", _("The address is too long: %d characters at most.") % most
         )
     return url

@@ -14,6 +14,8 @@ from merchants.currencies import EXPONENTS
 from merchants.models import CatalogueSync, Merchant, Offer
 
 BATCH = 500  # one statement's work grows with the square of it
+MOST = 500
+"""Rates that are kept of one store: more than any store has goods to tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ def sync_rates(
         synced_at=at,
         source=source,
         stores=len(said),
-        changes=_replace(held, said, stores, at=at),
-        remarks=remarks,
+        changes=cleaning.storable(_replace(held, said, stores, at=at)),
+        remarks=cleaning.remarks(remarks),
         error=error,
     )
 
@@ -108,7 +110,9 @@ def _cleaned(
             remarks.append(f"{store} has rates, and is not in the catalogue.")
             continue
         said[store] = {}
-        for rate in its_rates:
+        if len(its_rates) > MOST:
+            remarks.append(f"{store} has {len(its_rates)} rates: {MOST} are kept.")
+        for rate in its_rates[:MOST]:
             if rate.external_id in said[store]:
                 remarks.append(f"{store}: {rate.external_id} is there twice.")
             else:

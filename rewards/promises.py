@@ -8,12 +8,13 @@ decimals), and whatever is shown says "for an order of".
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Self
 
 from django.db.models import Prefetch, QuerySet
+from django.utils.text import Truncator
 
 from merchants.currencies import EXPONENTS
 from merchants.models import Merchant, Offer
@@ -25,6 +26,9 @@ from rewards.reports import PENDING, REWARDED_CATEGORIES, PurchaseReport
 
 ANY_CURRENCY = "USD"
 """The sample's currency where neither the store's rates nor any rule names one."""
+
+MOST_KEPT, LONGEST_KEPT = 50, 2_000
+"""Rates, and characters of each of the terms, that are kept with a click."""
 
 DEFAULT, EXCLUSION = Offer.Kind.DEFAULT.value, Offer.Kind.EXCLUSION.value
 
@@ -119,20 +123,30 @@ def visible_stores() -> QuerySet[Merchant]:
 
 
 def snapshot(merchant: Merchant, promise: Promise) -> dict[str, Any]:
-    """All that is shown of a store's rates and terms, to be kept with a click."""
+    """What is shown of a store's rates and terms, to be kept with a click.
+
+    Of very many rates the first, of very long terms the beginning: every click has
+    one. The rest can be told from the store's past rates.
+    """
+    kept = replace(promise, rates=promise.rates[:MOST_KEPT])
     return {
-        **asdict(promise),
+        **asdict(kept),
+        "rates_left_out": len(promise.rates) - len(kept.rates),
         "terms": {
-            "exclusions": merchant.exclusions,
+            "exclusions": _beginning(merchant.exclusions),
             "coupons_allowed": merchant.coupons_allowed,
             "gift_cards_allowed": merchant.gift_cards_allowed,
-            "other": merchant.other_terms,
-            "notes": merchant.own_terms,
+            "other": _beginning(merchant.other_terms),
+            "notes": _beginning(merchant.own_terms),
         },
         "reporting_days": merchant.reporting_days,
         "finalization_minutes": merchant.finalization_minutes,
         "synced_at": merchant.synced_at.isoformat() if merchant.synced_at else None,
     }
+
+
+def _beginning(text: str) -> str:
+    return Truncator(text).chars(LONGEST_KEPT)
 
 
 def expected_at(purchase: Purchase) -> datetime | None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from merchants.cleaning import storable
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -30,4 +32,4 @@ def read_accounts(rows: Iterable[dict[str, Any]]) -> list[Account]:
 
 
 def _text(value: object, *, most: int) -> str:
-    return value[:most] if isinstance(value, str) else ""
+    return storable(value[:most]) if isinstance(value, str) else ""

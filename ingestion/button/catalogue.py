@@ -15,7 +15,8 @@ from merchants.currencies import EXPONENTS
 from merchants.models import Offer
 
 MOST = 2**31 - 1
-_ID = re.compile(r"[^\x00-\x20\x7f-\x9f\ud800-\udfff]{1,255}")
+# U+FFFD stands where a character got lost, and some id may be the same but for that.
+ID = re.compile(r"[^\x00-\x20\x7f-\x9f\ud800-\udfff\ufffd]{1,255}")
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)
 ABSENT = object()
 KINDS = {kind.value: kind for kind in Offer.Kind}
@@ -110,7 +111,7 @@ def _named(
     """The rows that say which store or rate they are about."""
     for row in rows:
         id = row.get(key) if isinstance(row, dict) else None
-        if isinstance(id, str) and _ID.fullmatch(id):
+        if isinstance(id, str) and ID.fullmatch(id):
             name = f"{within} {id}".strip()
             if isinstance(row.get("name"), str):
                 name = f"{row['name'][:100]} ({id})"

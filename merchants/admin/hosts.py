@@ -1,5 +1,7 @@
 """Tracking hosts: where else than to its store a link may lead."""
 
+from typing import ClassVar
+
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
@@ -11,6 +13,14 @@ from merchants.models import TrackingHost
 
 
 class TrackingHostForm(forms.ModelForm):
+    class Meta:
+        help_texts: ClassVar = {
+            "host": gettext_lazy(
+                "Links may lead to this host and to those below it, from every store."
+                " Never name one below which anybody can have a host, such as co.uk."
+            )
+        }
+
     def clean_host(self) -> str:
         try:
             return hosts.normalised(self.cleaned_data["host"])

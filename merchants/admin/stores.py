@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from merchants import hosts
+from merchants import cleaning, hosts
 from merchants.admin.tables import NOTHING, Table, TabledAdmin, when
 from merchants.models import CatalogueSync, Merchant, Offer
 from merchants.rates import rate_of, rates_at
@@ -68,9 +68,20 @@ class MerchantForm(forms.ModelForm):
         label=gettext_lazy("Hosts"),
         required=False,
         help_text=gettext_lazy(
-            "One a line. Links may lead to these hosts and to those below them."
+            "One a line. Links may lead to these hosts and to those below them. Never"
+            " name one below which anybody can have a host, such as co.uk."
         ),
     )
+
+    def clean_homepage_url(self) -> str:
+        try:
+            return cleaning.web_address(
+                self.cleaned_data["homepage_url"], schemes=("https:", "http:")
+            )
+        except ValueError:
+            raise forms.ValidationError(
+                _("Write an address that begins with https:// or http://.")
+            ) from None
 
 
 @admin.register(Merchant)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ingestion.accounts import discover, tell_new
+from ingestion.button.accounts import read_accounts
 from ingestion.button.client import ButtonClient
 from ingestion.button.sandbox import Sandbox
 from ingestion.models import Alarm, Poll
@@ -28,6 +29,12 @@ def alarms(kind: str) -> dict[str, str]:
     return dict(
         Alarm.objects.filter(kind=kind, ended_at=None).values_list("subject", "text")
     )
+
+
+@pytest.mark.once
+def test_names_are_what_databases_store() -> None:
+    [account] = read_accounts([{"id": "acc-1", "name": "a\0\ud800", "currency": "\0"}])
+    assert (account.name, account.currency) == ("a\ufffd\ufffd", "\ufffd")
 
 
 def test_every_account_is_found_and_alarmed_once(

@@ -93,6 +93,21 @@ def test_a_refused_key_is_recorded_and_asks_no_further(server) -> None:
     assert len(server.log) == 1
 
 
+def test_a_message_that_no_database_stores_is_recorded_all_the_same(server) -> None:
+    answer(server, "/v1/brands", 400, error={"message": "a\0b\ud800"})
+    with pytest.raises(Incomplete, match="brands: a\ufffdb\ufffd"):
+        sync()
+    assert CatalogueSync.objects.get().error == "a\ufffdb\ufffd"
+
+
+def test_rows_that_no_database_stores_are_synced(server) -> None:
+    odd = brand_row(name="A\0\ud800", is_live_ready="yes", description="\ud800")
+    answer(server, "/v1/brands", objects=[odd, {"id": "\0"}])
+    answer(server, "/v1/offers", **OFFERS)
+    assert sync()[0].remarks
+    assert Merchant.objects.get().name == "A"
+
+
 def test_an_answer_that_is_no_answer_leaves_the_catalogue_alone(server) -> None:
     answer(server, "/v1/brands", objects=[brand_row()])
     answer(server, "/v1/offers", **OFFERS)

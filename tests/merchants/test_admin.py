@@ -85,6 +85,30 @@ def test_a_store_that_was_never_synced_is_filled_in_by_hand(root: Client) -> Non
     assert "is no host name" in text_of(page)
 
 
+@pytest.mark.parametrize(
+    "home",
+    [
+        *("ftp://lumen.example/", "javascript:alert(1)", "data:,x", "https://1.2.3.4/"),
+        *(
+            "https://me:secret@lumen.example/",
+            "ftps://lumen.example/",
+            "https://lumen/",
+        ),
+    ],
+)
+def test_a_home_page_is_one_that_browsers_open(root: Client, home: str) -> None:
+    merchant = make_merchant(homepage_url="https://lumen.example/")
+    given = {"name": "Lumen", "listing": "auto", "slug": "lumen", "hosts": ""}
+    assert (
+        root.post(page_of(merchant), {**given, "homepage_url": home}).status_code == 200
+    )
+    merchant.refresh_from_db()
+    assert merchant.homepage_url == "https://lumen.example/"
+    root.post(page_of(merchant), {**given, "homepage_url": "http://ö.example"})
+    merchant.refresh_from_db()
+    assert merchant.homepage_url == "http://xn--nda.example/"
+
+
 def test_a_store_is_added_by_hand(root: Client) -> None:
     given = {"network": "button", "external_id": "org-1", "own_name": "Ours"}
     root.post(reverse("admin:merchants_merchant_add"), given)

@@ -1,13 +1,14 @@
 """Syncing the catalogue: a diff, staff's own words untouched, nobody lost at once."""
 
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from merchants.catalogue import Brand, sync
+from merchants.catalogue import Brand, _Slugs, sync
 from merchants.models import CatalogueSync, Merchant
 from tests.builders import NOW, make_merchant, report, settle_reports
 
@@ -234,3 +235,70 @@ def test_more_stores_ask_no_more_queries() -> None:
         many = count_sync(*(brand(n, description=description) for n in range(30)))
         assert many <= few + 1
     assert few <= 12
+
+
+BAD = "a\0b\ud800c"
+
+
+def test_what_no_database_stores_is_nowhere_kept() -> None:
+    said = dict.fromkeys(("name", "description", "exclusions", "homepage_url"), BAD)
+    lists = {"hosts": [BAD], "categories": [BAD]}
+    row = sync_brands(brand(**said, **lists), remarks=[BAD * 1000])
+    sync_brands(brand(name="Plain"), brand(name=BAD))
+    row.refresh_from_db()
+    odd, about = "a\ufffdb\ufffdc", "homepage_url is no address"
+    assert row.remarks[0].startswith(odd)
+    assert row.remarks[1] == f"{odd} (org-1): {about}: “{odd}”."
+    assert len(row.remarks[0]) == 500
+    made = store()
+    assert (made.name, made.description) == ("Plain", "Lamps")
+    assert made.categories == ["abc"]
+
+
+def test_what_is_beyond_all_reason_is_cut_and_remarked_upon() -> None:
+    long = "x" * 20_001
+    hosts = [f"{n}.example" for n in range(201)]
+    categories = [f"{n}" for n in range(51)]
+    row = sync_brands(
+        brand(
+            description=long,
+            exclusions=long,
+            other_terms=long,
+            hosts=hosts,
+            categories=categories,
+        )
+    )
+    made = store()
+    assert {len(made.description), len(made.exclusions)} == {20_000}
+    assert (made.hosts, made.categories) == (hosts[:200], categories[:50])
+    assert row.remarks == [
+        *(
+            f"Store 1 (org-1): {name} is cut to 20000 characters of 20001."
+            for name in ("description", "exclusions", "other_terms")
+        ),
+        "Store 1 (org-1): hosts has 201 entries: the first 200 are kept.",
+        "Store 1 (org-1): categories has 51 entries: the first 50 are kept.",
+    ]
+    again = sync_brands(brand(description=long, hosts=hosts, categories=categories))
+    assert again.changes == []
+
+
+def test_of_very_many_remarks_the_first_are_kept() -> None:
+    row = sync_brands(brand(), remarks=[f"{n}" for n in range(1500)])
+    assert row.remarks == [*(f"{n}" for n in range(1000)), "And 500 more."]
+
+
+def test_stores_of_one_name_have_short_names_of_their_own() -> None:
+    sync_brands(*(brand(n, name="Same") for n in range(300)))
+    slugs = set(Merchant.objects.values_list("slug", flat=True))
+    assert slugs == {"same", *(f"same-{n}" for n in range(2, 301))}
+    sync_brands(*(brand(n, name="Same") for n in range(301)))
+    assert store(300).slug == "same-301"
+
+
+def test_no_number_is_tried_twice_for_very_many_stores_of_one_name() -> None:
+    slugs, began = _Slugs(), monotonic()
+    for n in range(20_000):
+        slug = slugs.free_for(Merchant(name="Same", external_id=f"org-{n}"))
+    assert slug == "same-20000"
+    assert monotonic() - began < 10  # trying them all for each takes a minute

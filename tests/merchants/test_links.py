@@ -7,7 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from merchants.links import LONGEST, LinkRefused, button_link, destination, front_door
+from merchants.links import (
+    LONGEST,
+    LONGEST_LINK,
+    LinkRefused,
+    button_link,
+    destination,
+    front_door,
+)
 from merchants.models import Merchant, TrackingHost
 from tests.merchants.url_corpus import AUTHORITIES, CORPUS, RIGHT, WRONG
 
@@ -113,7 +120,7 @@ def test_every_value_of_a_link_is_encoded_exactly_once(
 ) -> None:
     link = link_to(url, customer_id, reference)
     assert link.isascii()
-    assert len(link) <= LONGEST
+    assert len(link) <= LONGEST_LINK
     assert link.startswith("https://r.bttn.io?btn_url=https%3A%2F%2F")
     assert parse_qsl(link.partition("?")[2], strict_parsing=True) == [
         ("btn_url", url),
@@ -143,7 +150,7 @@ def test_a_link_to_the_letter() -> None:
         ({"reference": ""}, "reference"),
         ({"reference": "x" * 101}, "reference"),
         ({"reference": "a b"}, "reference"),
-        ({"url": "https://lumenoak.example/" + "a" * 1900}, "long"),
+        ({"url": "https://lumenoak.example/" + "&" * 3975}, "long"),
     ],
 )
 def test_what_button_would_not_take_is_refused(given, reason) -> None:
@@ -151,6 +158,16 @@ def test_what_button_would_not_take_is_refused(given, reason) -> None:
     with pytest.raises(LinkRefused) as refused:
         link_to(**values)
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("tail", "goes_out"), [("a" * 3975, 4000), ("日" * 440, 3985), ("ä" * 660, 3985)]
+)
+def test_a_long_address_of_any_script_has_its_link(tail: str, goes_out: int) -> None:
+    url = destination(f"https://lumenoak.example/{tail}", merchant=STORE)
+    assert len(url) == goes_out <= LONGEST
+    link = link_to(url, "~" * 255, "~" * 100)
+    assert dict(parse_qsl(urlsplit(link).query))["btn_url"] == url
 
 
 def test_the_longest_ids_that_button_takes_are_taken() -> None:

@@ -141,3 +141,19 @@ def test_more_rates_ask_no_more_queries() -> None:
         make_merchant(f"{n}", external_id=f"org-{n}")
     few = count(2, "1")
     assert count(40, "2") <= few + 1 <= 9
+
+
+def test_of_very_many_rates_the_first_are_kept(store) -> None:
+    row = sync(org_1=[Rate(f"offer-{n}", percent="1") for n in range(501)])
+    assert store.offers.count() == 500
+    assert row.remarks == ["org-1 has 501 rates: 500 are kept."]
+
+
+def test_what_no_database_stores_is_nowhere_kept(store) -> None:
+    odd = Rate("offer-1", label="a\0b\ud800c", tag="\ud800", percent="1")
+    row = sync_rates(
+        {"org-1": [odd]}, network="button", at=NOW, remarks=["\0 and \ud800"]
+    )
+    row.refresh_from_db()
+    assert row.remarks == ["\ufffd and \ufffd"]
+    assert [offer.label for offer in store.offers.all()] == ["abc"]

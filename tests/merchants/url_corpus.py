@@ -40,6 +40,8 @@ TAILS = {
     "/d%c3%a9cor": "/d%c3%a9cor",
     "/décor": "/d%C3%A9cor",
     "/日本": "/%E6%97%A5%E6%9C%AC",
+    "/" + "日" * 130: "/" + "%E6%97%A5" * 130,
+    "/" + "ä" * 400: "/" + "%C3%A4" * 400,
     "/💡": "/%F0%9F%92%A1",
     "/100%": "/100%25",
     "/100%25": "/100%25",
@@ -207,10 +209,10 @@ REFUSED = {
         ),
     ),
     "long": (
-        "https://lumenoak.example/" + "a" * 1_976,
+        "https://lumenoak.example/" + "a" * 3_976,
         "https://lumenoak.example/?q=" + "a" * 50_000,
-        "https://lumenoak.example/" + "ä" * 400,
-        "https://lumenoak.example/" + "日" * 300,
+        "https://lumenoak.example/" + "ä" * 663,
+        "https://lumenoak.example/" + "日" * 442,
         "https://" + "a" * 100_000,
     ),
 }
