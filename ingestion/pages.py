@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 import structlog
 from ada_url import URL
@@ -18,8 +19,10 @@ from ingestion.button.addresses import NETWORK, NotApproved, Unsupported, find_o
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
 from merchants import hosts
-from merchants.links import LinkRefused, destination
+from merchants.links import LinkRefused, address, destination
 from merchants.models import Merchant
+from rewards.models import Member
+from rewards.pages import limits
 from rewards.pages.departures import way_to, with_host_of
 from rewards.pages.rates import Shown, in_words, units_by_code
 from rewards.pages.views import member_of, private
@@ -28,11 +31,19 @@ from rewards.promises import Promises, visible_stores
 log = structlog.get_logger(__name__)
 
 
-PATIENCE = 8  # seconds that a member is kept waiting for Button
+PATIENCE = 4  # seconds that a member is kept waiting for Button
+ASKS = 10
+"""Questions of one member a minute; Button counts them all as ours."""
+_ASKING = BoundedSemaphore(1)
+"""One thread of each process may wait for Button. Webhooks come in by the others."""
 
 
 class NoStore(Exception):
     """The link leads to no store where it would earn; the message says why."""
+
+
+class CannotAsk(Exception):
+    """Button is not to be asked now: somebody does, or this member did too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ def pasted_link(request: HttpRequest) -> HttpResponse:
         return redirect_to_login(reverse("stores"))
     pasted = request.POST.get("url", "").strip()
     try:
-        found = find(pasted, customer_id=member.customer_id)
+        found = find(pasted, member=member)
     except (NoStore, LinkRefused) as refusal:
         context = {"pasted": pasted, "refusal": refusal}
         return render(request, "rewards/pasted_link.html", context, status=422)
@@ -68,25 +79,33 @@ def pasted_link(request: HttpRequest) -> HttpResponse:
     )
 
 
-def find(pasted: str, *, customer_id: str) -> Found:
+def find(pasted: str, *, member: Member) -> Found:
     """The store of a pasted link. Raises NoStore or LinkRefused."""
     url = pasted if "://" in pasted else f"https://{pasted}"
     parsed, name = _address(url)
-    store = _known_store(name, parsed.port)
-    if vouched := store is None:
-        store = with_host_of(_store_by_button(parsed.href, name, customer_id), url)
+    store, vouched_for = _known_store(name, parsed.port), ""
+    if store is None:
+        store = with_host_of(_store_by_button(parsed, name, member), url)
+        vouched_for = member.customer_id
+    target = destination(url, merchant=store)
     return Found(
         store=store,
         shown=in_words(Promises.load(at=timezone.now()).of(store), units_by_code()),
-        way=way_to(store, destination(url, merchant=store), vouched=vouched),
+        way=way_to(store, target, vouched_for=vouched_for),
     )
 
 
 def _address(url: str) -> tuple[URL, str]:
-    """The address as browsers read it, and its host's name. Raises NoStore."""
+    """The address as browsers read it, and its host's name.
+
+    Raises NoStore, or LinkRefused where there is no going to such an address: nobody
+    else is told of a password in one.
+    """
     try:
-        parsed = hosts.parse(url)
-    except ValueError:
+        parsed = address(url)
+    except LinkRefused as refusal:
+        if refusal.reason != "url":
+            raise
         raise NoStore(_("This is no address of a page.")) from None
     name = hosts.name_of(parsed)
     if name is None:
@@ -118,13 +137,12 @@ def _own_hosts() -> Iterator[tuple[int, list[str]]]:
         yield pk, [*own, home] if home else own
 
 
-def _store_by_button(url: str, name: str, customer_id: str) -> Merchant:
+def _store_by_button(url: URL, name: str, member: Member) -> Merchant:
     """The listed store that Button says it is. Raises NoStore."""
-    if not settings.BUTTON_API_KEY:
-        raise NoStore(_("None of our stores is at %(host)s.") % {"host": name})
+    if url.port or not settings.BUTTON_API_KEY:  # links keep to a store's known ports
+        raise NoStore(_("None of our stores is at %(host)s.") % {"host": url.host})
     try:
-        with ButtonClient.from_settings(total=PATIENCE) as client:
-            store_id = find_owner(client, url, customer_id=customer_id)
+        store_id = _ask(url.href, member)
     except NotApproved as refusal:
         raise NoStore(_not_approved(refusal.store_id, name)) from None
     except Unsupported:
@@ -132,8 +150,8 @@ def _store_by_button(url: str, name: str, customer_id: str) -> Merchant:
             _("There is no store at %(host)s where an order could earn.")
             % {"host": name}
         ) from None
-    except ButtonError as error:
-        log.warning("pasted_link_unanswered", error=str(error), status=error.status)
+    except (CannotAsk, ButtonError) as error:
+        log.warning("pasted_link_unanswered", error=str(error))
         raise NoStore(
             _(
                 "None of our stores is at %(host)s as far as we know, and we could not"
@@ -145,6 +163,22 @@ def _store_by_button(url: str, name: str, customer_id: str) -> Merchant:
     if store is None:
         raise NoStore(_("The store at %(host)s is none of ours.") % {"host": name})
     return store
+
+
+def _ask(url: str, member: Member) -> str:
+    """The id of the store that Button names.
+
+    Raises CannotAsk, ButtonError, NotApproved, Unsupported.
+    """
+    if not limits.within(ASKS, what="asks", member=member.pk):
+        raise CannotAsk("This member asked too often.")
+    if not _ASKING.acquire(blocking=False):
+        raise CannotAsk("Somebody else is asking.")
+    try:
+        with ButtonClient.from_settings(total=PATIENCE) as client:
+            return find_owner(client, url, customer_id=member.customer_id)
+    finally:
+        _ASKING.release()
 
 
 def _not_approved(store_id: str, name: str) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from hypothesis import HealthCheck, settings
@@ -49,6 +50,12 @@ def flush_past_triggers() -> Iterator[None]:
 def forget_editions() -> None:
     """A rolled-back edition's id is given out again, as it never is elsewhere."""
     editions.compiled.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def forget_counts() -> None:
+    """How often a member did something, who has the same number in the next test."""
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

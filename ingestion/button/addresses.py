@@ -1,5 +1,6 @@
 """Asking Button which store an address belongs to, and what its refusals mean."""
 
+from ingestion.button.catalogue import ID
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import Broken, ButtonError
 from merchants.clicks import new_reference
@@ -29,11 +30,15 @@ def find_owner(client: ButtonClient, url: str, *, customer_id: str) -> str:
         found = client.link(url, customer_id=customer_id, reference=new_reference())
     except ButtonError as error:
         if error.kind == "NoMerchantApproval":
-            raise NotApproved(str(error.details.get("merchant_id") or "")) from None
+            store_id = error.details.get("merchant_id") or ""
+            raise NotApproved(_checked(store_id) if store_id else "") from None
         if error.kind == "NoMerchantLinkSupport":
             raise Unsupported from None
         raise
-    store_id = found.get("merchant_id")
-    if not isinstance(store_id, str) or not store_id:
+    return _checked(found.get("merchant_id"))
+
+
+def _checked(store_id: object) -> str:
+    if not isinstance(store_id, str) or not ID.fullmatch(store_id):
         raise Broken("The answer of /v1/links names no store.")
     return store_id

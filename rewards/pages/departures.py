@@ -1,7 +1,9 @@
 """Leaving for a store: the click is recorded, then the browser is sent on."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -13,17 +15,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from merchants import hosts
 from merchants.clicks import leave
 from merchants.links import LinkRefused
 from merchants.models import Merchant
+from rewards.pages import limits
 from rewards.pages.views import member_of, private
 from rewards.promises import Promises, snapshot, visible_stores
 
 VOUCHED_FOR = 60 * 60
 """Seconds for which a network's word about a page holds, left open in a browser."""
+VISITS = 30
+"""Departures of one member a minute; each is a row that is kept."""
+LONGEST_WAY = 8_000
+"""Characters of an address of ours: servers take 8,190 for a request's first line."""
 _SIGNER = signing.TimestampSigner(salt="rewards.pages.departures")
 
 log = structlog.get_logger(__name__)
@@ -64,10 +72,16 @@ def go(request: HttpRequest, slug: str) -> HttpResponse:
     member = member_of(request)
     if member is None:
         return _not_yet(request, merchant)
+    if _led_here(request):
+        return redirect(_page_of(request, merchant))
+    if not limits.within(VISITS, what="visits", member=member.pk):
+        return _too_many(request, merchant)
     at, url = timezone.now(), request.GET.get("to", "").strip()
     try:
         departure = leave(
-            _as_vouched(merchant, url, seal=request.GET.get("vouched", "")),
+            _as_vouched(
+                merchant, url, member.customer_id, seal=request.GET.get("vouched", "")
+            ),
             customer_id=member.customer_id,
             url=url,
             shown=snapshot(merchant, Promises.load(at=at).of(merchant)),
@@ -81,15 +95,39 @@ def go(request: HttpRequest, slug: str) -> HttpResponse:
 def _not_yet(request: HttpRequest, merchant: Merchant) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("home")  # which says that this login is no member's
-    page = reverse("store", args=[merchant.slug])
-    query = there(request)
-    return redirect_to_login(f"{page}?{query}" if query else page)
+    return redirect_to_login(_page_of(request, merchant))
+
+
+def _led_here(request: HttpRequest) -> bool:
+    """Whether another site sent the browser here, which a member may know nothing of.
+
+    On the store's page there is a button to press.
+    """
+    return request.headers.get("Sec-Fetch-Site") == "cross-site"
+
+
+def _page_of(request: HttpRequest, merchant: Merchant) -> str:
+    """The store's page, from which the same departure is one press away."""
+    page, query = reverse("store", args=[merchant.slug]), there(request)
+    return f"{page}?{query}" if query else page
 
 
 def there(request: HttpRequest) -> str:
     """Where in the store a visitor wants to go, as a query for ``go``."""
     names = ("to", "vouched")
     return urlencode({n: request.GET[n] for n in names if request.GET.get(n)})
+
+
+def _too_many(request: HttpRequest, merchant: Merchant) -> HttpResponse:
+    refusal = _("You left for stores too often just now. Please wait a minute.")
+    answer = render(
+        request,
+        "rewards/refused.html",
+        {"store": merchant, "refusal": refusal},
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+    )
+    answer["Retry-After"] = str(limits.MINUTE)
+    return answer
 
 
 def _refused(
@@ -103,17 +141,22 @@ def _refused(
     )
 
 
-def way_to(merchant: Merchant, url: str, *, vouched: bool = False) -> str:
+def way_to(merchant: Merchant, url: str, *, vouched_for: str = "") -> str:
     """The address at which a member leaves for one page of a store.
 
-    ``vouched``: the network says that this page is the store's, whatever we know of
-    the store's hosts, which can be older. That holds for a while, for this page alone.
+    ``vouched_for`` is the customer whom the network told that this page is the
+    store's, whatever we know of the store's hosts, which can be older. That holds for
+    a while, for this customer and page alone. Raises LinkRefused where it gets longer
+    than servers take.
     """
     query = {"to": url}
-    if vouched:
-        words = _words(merchant, url)
+    if vouched_for:
+        words = _words(merchant, url, vouched_for)
         query["vouched"] = _SIGNER.sign(words).removeprefix(f"{words}:")
-    return f"{reverse('go', args=[merchant.slug])}?{urlencode(query)}"
+    way = f"{reverse('go', args=[merchant.slug])}?{urlencode(query)}"
+    if len(way) > LONGEST_WAY:
+        raise LinkRefused("long", _("The address is too long."))
+    return way
 
 
 def with_host_of(merchant: Merchant, url: str) -> Merchant:
@@ -123,13 +166,18 @@ def with_host_of(merchant: Merchant, url: str) -> Merchant:
     return merchant
 
 
-def _as_vouched(merchant: Merchant, url: str, *, seal: str) -> Merchant:
+def _as_vouched(
+    merchant: Merchant, url: str, customer_id: str, *, seal: str
+) -> Merchant:
+    words = _words(merchant, url, customer_id)
     try:
-        _SIGNER.unsign(f"{_words(merchant, url)}:{seal}", max_age=VOUCHED_FOR)
+        sealed = _SIGNER.unsign(f"{words}:{seal}", max_age=VOUCHED_FOR)
     except signing.BadSignature:
         return merchant
-    return with_host_of(merchant, url)
+    return with_host_of(merchant, url) if sealed == words else merchant
 
 
-def _words(merchant: Merchant, url: str) -> str:
-    return f"{merchant.pk} {url}"
+def _words(merchant: Merchant, url: str, customer_id: str) -> str:
+    """What is sealed; a digest, since an address may have a seal's own colons."""
+    said = json.dumps([merchant.pk, url, customer_id])
+    return sha256(said.encode()).hexdigest()

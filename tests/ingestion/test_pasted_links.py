@@ -1,16 +1,20 @@
 """Pasted links: whose they are, told by what we know or else by Button."""
 
 import json
+import socket
+from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
 
+from ingestion import pages
 from ingestion.button.sandbox import Sandbox
 from ingestion.button.sandbox.catalogue import TRACKING_HOST
 from merchants import clicks
 from merchants.models import Click, Merchant, TrackingHost
 from rewards import demo
+from rewards.pages import limits
 from tests.builders import MERCHANT, make_merchant, publish_program, rule
 from tests.rewards.storefront import make_stores
 from tests.rewards.visitors import sign_in, text_of
@@ -173,6 +177,86 @@ def test_where_there_is_no_store_it_is_told_so(wire):
     assert_no_way(paste(NEW), "There is no store at shop.lumen-new.example")
 
 
+@pytest.mark.parametrize("odd", ["org\0", "\ud800", "a b", "x" * 256])
+def test_a_refusal_that_names_no_store_is_our_trouble(wire, odd):
+    answer(wire, refusal("NoMerchantApproval", merchant_id=odd), 403)
+    assert_no_way(paste(NEW), "we could not ask further just now")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://user:secret@shop.lumen-new.example/x", "has a user name"),
+        ("ftp://shop.lumen-new.example/x", "has to begin with https://"),
+        ("https://shop.lumen-new.example:8443/", "at shop.lumen-new.example:8443."),
+        (f"{NEW}/{'a' * 4000}", "too long"),
+        (f"{NEW}/{'a' * 100_000}", "too long"),
+    ],
+)
+def test_button_is_not_told_of_what_can_not_be_gone_to(wire, url, said):
+    assert_no_way(paste(url), said)
+    assert wire.log == []
+
+
+@pytest.mark.parametrize("letters", ["日" * 400, "/" * 3900, "&" * 3900])
+def test_an_address_that_our_own_server_would_not_take_is_offered_no_button(letters):
+    page = paste(f"https://lumenoak.example/?q={letters}")
+    if page.status_code == 422:
+        assert_no_way(page, "The address is too long.")
+        return
+    way = page.context["found"].way
+    assert len(way) < 8_190 - len("GET  HTTP/1.1\r\n")
+    assert sign_in("alice").get(way).status_code == 302
+
+
+def test_a_long_address_in_chinese_leads_to_its_store(wire):
+    answer(wire, belongs_to(MERCHANT))
+    for start in ("https://lumenoak.example/", "https://new.example/"):
+        page = paste(start + "日" * 400)
+        assert sign_in("alice").get(page.context["found"].way).status_code == 302
+
+
+def test_one_thread_alone_waits_for_button(wire):
+    answer(wire, belongs_to(MERCHANT))
+    with pages._ASKING:
+        assert_no_way(paste(NEW), "we could not ask further just now")
+        assert paste(LINK).status_code == 200
+    assert wire.log == []
+    assert paste(NEW).status_code == 200
+    assert paste(NEW).status_code == 200
+
+
+def test_the_place_is_free_again_after_a_failure(wire):
+    answer(wire, refusal("Whatever"), 500)
+    paste(NEW)
+    paste(NEW)
+    assert len(wire.log) == 2
+
+
+def test_button_keeps_a_member_waiting_for_seconds_only(settings, monkeypatch):
+    assert pages.PATIENCE == 4
+    monkeypatch.setattr(pages, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.BUTTON_API_KEY = "sk-test"
+        settings.BUTTON_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = monotonic()
+        assert_no_way(paste(NEW), "we could not ask further just now")
+        assert monotonic() - began < 2
+
+
+def test_a_member_asks_ten_times_a_minute(wire, monkeypatch):
+    monkeypatch.setattr(limits, "time", lambda: 1_800_000_000.0)
+    answer(wire, belongs_to(MERCHANT))
+    for _ in range(10):
+        assert paste(NEW).status_code == 200
+    assert_no_way(paste(NEW), "we could not ask further just now")
+    assert len(wire.log) == 10
+    assert paste(LINK).status_code == 200  # which Button isn't asked about
+    assert sign_in("bob").post("/go/", {"url": NEW}).status_code == 200
+    monkeypatch.setattr(limits, "time", lambda: 1_800_000_060.0)
+    assert paste(NEW).status_code == 200
+
+
 def test_a_store_that_members_may_not_see_is_none_of_ours(wire):
     make_merchant("Hidden", external_id="org-2", listing="never", hosts=[])
     answer(wire, belongs_to("org-2"))
@@ -181,7 +265,13 @@ def test_a_store_that_members_may_not_see_is_none_of_ours(wire):
     assert "Hidden" not in page.content.decode()
 
 
-@pytest.mark.parametrize("body", [belongs_to(None), belongs_to(7), {"meta": {}}, []])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(belongs_to(None), belongs_to(7), {"meta": {}}, []),
+        *(belongs_to("org\0"), belongs_to("org\ud800"), belongs_to("x" * 256)),
+    ],
+)
 def test_an_answer_that_says_nothing_is_our_trouble(wire, body):
     answer(wire, body)
     assert_no_way(paste(NEW), "we could not ask further just now")

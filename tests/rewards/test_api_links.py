@@ -94,7 +94,7 @@ class LinkTests(ApiTestCase):
             ("lumenoak.example", "url"),
             ("https://alice@lumenoak.example/", "credentials"),
             ("https://lumenoak.example:8443/", "port"),
-            ("https://lumenoak.example/" + "a" * 2000, "long"),
+            ("https://lumenoak.example/" + "a" * 4000, "long"),
         ):
             with self.subTest(url=url[:40]):
                 self.assert_refused(self.ask(url=url), 422, field="url", code=code)

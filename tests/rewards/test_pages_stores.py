@@ -1,5 +1,6 @@
 """The stores that members can buy from, what they promise, and leaving for them."""
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from merchants import clicks
 from merchants.models import Click, Merchant
-from rewards.pages.departures import way_to
+from rewards.pages import limits
+from rewards.pages.departures import VISITS, way_to
 from rewards.pages.stores import PAGE_SIZE
 from tests.builders import (
     fixed,
@@ -225,7 +227,7 @@ def test_a_member_leaves_for_one_page_of_a_store(store):
         "https://lumenoak.example@evil.example/",
         "javascript:alert(1)",
         "//lumenoak.example/",
-        "https://lumenoak.example/" + "a" * 2000,
+        "https://lumenoak.example/" + "a" * 4000,
     ],
 )
 def test_a_wrong_destination_is_refused_and_nothing_recorded(store, url):
@@ -282,7 +284,7 @@ def test_a_login_that_is_no_members_goes_nowhere(client, store):
 def test_a_page_vouched_for_is_one_page_of_one_store(store):
     other = make_merchant("Other", external_id="org-2", hosts=["other.example"])
     url = "https://new.example/lamps"
-    way = way_to(store, url, vouched=True)
+    way = way_to(store, url, vouched_for="alice")
     member = sign_in("alice")
     for wrong in (
         way.replace("lumen-oak", other.slug),
@@ -290,6 +292,7 @@ def test_a_page_vouched_for_is_one_page_of_one_store(store):
         way.replace("lamps", "beds"),
         way[:-3],
         way_to(store, url),
+        way_to(store, url, vouched_for="bob"),
     ):
         assert member.get(wrong).status_code == 422
     assert not Click.objects.exists()
@@ -297,6 +300,67 @@ def test_a_page_vouched_for_is_one_page_of_one_store(store):
     assert Click.objects.get().destination == url
     store.refresh_from_db()
     assert store.hosts == ["lumenoak.example"]
+
+
+def test_a_seal_holds_for_no_other_cut_of_address_and_seal(store):
+    url = "https://new.example/lamps"
+    seal = parse_qs(way_to(store, url, vouched_for="alice"))["vouched"][0]
+    member = sign_in("alice")
+    head, _, tail = f"{url}:{seal}".partition(":")
+    while tail:
+        if head != url:
+            wrong = {"to": head, "vouched": tail}
+            assert member.get("/go/lumen-oak/", wrong).status_code == 422, wrong
+        more, _, tail = tail.partition(":")
+        head = f"{head}:{more}"
+    for odd in (f":{seal}", f"x:{seal}", "é:é:é", "::", "\0"):
+        wrong = {"to": url, "vouched": odd}
+        assert member.get("/go/lumen-oak/", wrong).status_code == 422
+    assert not Click.objects.exists()
+
+
+def test_a_flood_of_visits_is_not_recorded(store, monkeypatch):
+    monkeypatch.setattr(limits, "time", lambda: 1_800_000_000.0)
+    member = sign_in("alice")
+    for _ in range(VISITS):
+        assert member.get("/go/lumen-oak/").status_code == 302
+    answer = member.get("/go/lumen-oak/")
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+    assert "Please wait a minute." in text_of(answer)
+    assert "No visit was recorded." in text_of(answer)
+    assert Click.objects.count() == VISITS
+    assert sign_in("bob").get("/go/lumen-oak/").status_code == 302
+    monkeypatch.setattr(limits, "time", lambda: 1_800_000_060.0)
+    assert member.get("/go/lumen-oak/").status_code == 302
+
+
+def test_another_site_leads_to_the_stores_page_alone(store):
+    query = {"to": "https://lumenoak.example/a?b=c"}
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    member = sign_in("alice")
+    answer = member.get("/go/lumen-oak/", query, headers=headers)
+    assert answer.url == (
+        "/stores/lumen-oak/?to=https%3A%2F%2Flumenoak.example%2Fa%3Fb%3Dc"
+    )
+    assert not Click.objects.exists()
+    way = '/go/lumen-oak/?to=https%3A%2F%2Flumenoak.example%2Fa%3Fb%3Dc"'
+    assert way in member.get(answer.url).content.decode()
+    for site in ("same-origin", "same-site", "none"):
+        answer = member.get("/go/lumen-oak/", headers={"Sec-Fetch-Site": site})
+        assert answer.url.startswith("https://r.bttn.io")
+
+
+def test_a_click_keeps_little_of_a_store_that_says_very_much(store):
+    make_offer(store, "9", rank=0)
+    for n in range(60):
+        make_offer(store, "1", kind="category", label=f"Goods {n}", rank=n + 1)
+    Merchant.objects.update(exclusions="x" * 20_000, other_terms="y" * 20_000)
+    sign_in("alice").get("/go/lumen-oak/")
+    shown = Click.objects.get().shown
+    assert (len(shown["rates"]), shown["rates_left_out"]) == (50, 11)
+    assert [a["amount"] for a in shown["headline"] if a["unit"] == "USD"] == [450]
+    assert len(shown["terms"]["exclusions"]) == 2000
+    assert len(json.dumps(shown)) < 40_000
 
 
 def test_leaving_asks_the_database_little(store):

@@ -84,6 +84,7 @@ def web_service(port: int) -> Service:
     command += ["--bind", f"{HOST}:{port}", "--worker-class", "gthread"]
     command += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5"]
     command += ["--no-control-socket", "--log-level", "warning"]
+    command += ["--limit-request-line", "8190"]  # links to stores are long
     return Service("web", command, ready=lambda: serves(port))
 
 
