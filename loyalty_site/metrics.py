@@ -3,6 +3,7 @@
 So any number of processes give the same answer, and none has to remember anything.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -24,6 +25,11 @@ from rewards.models import Purchase
 
 # What proxies add. One that adds none of them must not pass /metrics on.
 FORWARDED = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
+
+# What a browser on this machine sends for a name that somebody made lead here, is none.
+_THIS_MACHINE = re.compile(
+    r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
+)
 
 
 @never_cache
@@ -51,8 +57,10 @@ def _has_token(environ: Mapping[str, Any]) -> bool:
 
 
 def _is_direct(environ: Mapping[str, Any]) -> bool:
-    """Whether it came from this machine's loopback, and through no proxy."""
+    """Whether it came from this machine's loopback, by its name, and by no proxy."""
     if any(name.startswith(FORWARDED) for name in environ):
+        return False
+    if not _THIS_MACHINE.fullmatch(environ.get("HTTP_HOST", "")):
         return False
     try:
         return ip_address(environ.get("REMOTE_ADDR", "")).is_loopback

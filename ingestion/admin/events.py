@@ -158,7 +158,8 @@ class InboundEventAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin)
 def readable(body: bytes) -> str:
     """JSON with its lines indented; anything else as the text it is."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()  # no page has half a character
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
 

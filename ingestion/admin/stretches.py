@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=400)
+EARLIEST = date(2010, 1, 1)  # before there was anything to ask for
 
 
 class StretchForm(forms.Form):
@@ -26,6 +27,10 @@ class StretchForm(forms.Form):
         said = self.cleaned_data
         if "first" not in said or "last" not in said:
             return said
+        if said["first"] < EARLIEST or said["last"] > datetime.now(UTC).date():
+            raise forms.ValidationError(
+                _("Days are from %d until today in UTC.") % EARLIEST.year
+            )
         start, end = _midnight(said["first"]), _midnight(said["last"]) + DAY
         if end <= start:
             raise forms.ValidationError(_("The last day is before the first."))

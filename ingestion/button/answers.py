@@ -20,6 +20,7 @@ from ingestion.button.errors import (
     Throttled,
     Unauthorized,
 )
+from merchants.cleaning import storable
 
 MOST_CURSOR = 4_000  # characters; it has to fit into an address again
 MOST_MESSAGE = 500
@@ -150,13 +151,24 @@ def _refuse_failures(answer: httpx2.Response) -> None:
 def _error(answer: httpx2.Response, said: object) -> ButtonError:
     """The error that an envelope names, as far as it names one."""
     said = _without_key(said, answer.request) if isinstance(said, dict) else {}
-    message, details = said.get("message"), said.get("details")
+    message = str(said.get("message") or _told(answer, "is an error"))
     return (Unauthorized if answer.status_code == 401 else Rejected)(
-        str(message or _told(answer, "is an error"))[:MOST_MESSAGE],
+        storable(message[:MOST_MESSAGE]),
         status=answer.status_code,
-        kind=str(said.get("type") or "")[:MOST_MESSAGE],
-        details=details if isinstance(details, dict) else {},
+        kind=storable(str(said.get("type") or "")[:MOST_MESSAGE]),
+        details=_texts(said.get("details")),
     )
+
+
+def _texts(details: object) -> dict[str, str]:
+    """What is text in an error's details, ready to be kept; nothing else is used."""
+    if not isinstance(details, dict):
+        return {}
+    return {
+        storable(name): storable(value[:MOST_MESSAGE])
+        for name, value in details.items()
+        if isinstance(value, str)
+    }
 
 
 def _without_key(said: dict[str, Any], request: httpx2.Request) -> dict[str, Any]:

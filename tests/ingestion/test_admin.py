@@ -108,6 +108,14 @@ def test_any_body_can_be_read(body: bytes) -> None:
     assert json.loads(readable(b'{"b": 1}')) == {"b": 1}
 
 
+@pytest.mark.parametrize("body", [b'{"a": "\\ud800"}', b'{"\\udfff": "\\u0000"}'])
+def test_half_a_character_is_shown_as_a_mark(
+    body: bytes, client: Client, root: Client
+) -> None:
+    assert "?" in readable(body)
+    assert root.get(page_of(receive(client, body))).status_code == 200
+
+
 def test_the_page_counts_sightings(client: Client, root: Client) -> None:
     body = webhook_body()
     event = receive(client, body)

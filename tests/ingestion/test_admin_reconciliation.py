@@ -102,6 +102,10 @@ def test_whoever_may_only_look_decides_nothing(
     [
         ({"first": "2026-11-02", "last": "2026-11-01"}, "before the first"),
         ({"first": "2020-01-01", "last": "2026-11-01"}, "thirteen months"),
+        ({"first": "9999-12-31", "last": "9999-12-31"}, "Days are from 2010"),
+        ({"first": "2026-11-01", "last": "9999-12-31"}, "Days are from 2010"),
+        ({"first": "0001-01-01", "last": "0001-01-02"}, "Days are from 2010"),
+        ({"first": "2009-12-31", "last": "2010-01-02"}, "Days are from 2010"),
         ({"first": "soon", "last": "2026-11-01"}, "valid date"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestion.button.answers import Page, read_object, read_page, retry_after
-from ingestion.button.errors import Broken, ButtonError
+from ingestion.button.errors import Broken, ButtonError, Rejected
 
 pytestmark = pytest.mark.once
 
@@ -39,6 +39,20 @@ def read_next(url: object, *, asked: str = ASKED) -> Page:
     body = page(b"[]", next=json.dumps(url).encode())
     request = httpx2.Request("GET", asked)
     return read_page(httpx2.Response(200, content=body, request=request))
+
+
+class TestErrors:
+    def test_what_no_database_stores_goes_no_further(self):
+        said = {
+            "message": "a\0b",
+            "type": "\ud800",
+            "details": {"x\0": "\ud800", "n": 1},
+        }
+        body = json.dumps({"meta": {"status": "error"}, "error": said}).encode()
+        with pytest.raises(Rejected, match="a\ufffdb") as refused:
+            read_object(answer(body, status=400))
+        assert refused.value.kind == "\ufffd"
+        assert refused.value.details == {"x\ufffd": "\ufffd"}
 
 
 class TestRows:

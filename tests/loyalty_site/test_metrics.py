@@ -37,7 +37,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def ask(**environ: str) -> Any:
-    return Client().get("/metrics", **environ)
+    return Client().get("/metrics", **{"HTTP_HOST": "127.0.0.1:8000", **environ})
 
 
 def scrape() -> dict[tuple[str, ...], float]:
@@ -69,6 +69,25 @@ def test_this_machine_may_read_it(address: str) -> None:
 @pytest.mark.parametrize("value", ["127.0.0.1", ""])
 def test_through_a_proxy_nobody_is_this_machine(header: str, value: str) -> None:
     assert ask(REMOTE_ADDR="127.0.0.1", **{header: value}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *(
+            ("localhost", 200),
+            ("LOCALHOST:9", 200),
+            ("127.1.2.3", 200),
+            ("[::1]:1", 200),
+        ),
+        *(("evil.example", 403), ("evil.example:8000", 403), ("", 403), ("a b", 403)),
+        *(("evil@127.0.0.1", 403), ("127.0.0.1.evil.example", 403), ("10.0.0.5", 403)),
+    ],
+)
+def test_a_name_that_was_made_to_lead_here_opens_nothing(host, status) -> None:
+    answer = ask(REMOTE_ADDR="127.0.0.1", HTTP_HOST=host)
+    assert answer.status_code == status
+    assert bool(answer.content) == (status == 200)
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "10.0.0.5", "", "unix:", "127"])
@@ -107,8 +126,14 @@ def test_no_token_opens_what_has_none(token: str) -> None:
 
 @override_settings(ALLOWED_HOSTS=["rewards.example.com"], SECURE_SSL_REDIRECT=True)
 @pytest.mark.parametrize("host", ["10.0.0.5:8000", "evil.example", "a b"])
-def test_neither_the_host_nor_plain_http_matters(host: str) -> None:
-    assert ask(HTTP_HOST=host).status_code == 200
+@pytest.mark.usefixtures("token")
+def test_with_a_token_neither_the_host_nor_plain_http_matters(host: str) -> None:
+    assert ask(**AWAY, **bearer(TOKEN), HTTP_HOST=host).status_code == 200
+
+
+@override_settings(ALLOWED_HOSTS=["rewards.example.com"], SECURE_SSL_REDIRECT=True)
+def test_this_machine_needs_no_https() -> None:
+    assert ask().status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

@@ -51,7 +51,7 @@ class Request:
         """The body's object. Raises BadQuery."""
         try:
             value = json.loads(self.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadQuery("The body is no JSON.") from None
         if not isinstance(value, dict):
             raise BadQuery("The body is no JSON object.")

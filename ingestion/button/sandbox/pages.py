@@ -246,7 +246,9 @@ def _whole(text: str | None, *, most: int) -> int:
 
 
 def from_here(request: Request) -> bool:
-    """Whether a form was sent by a page of ours. Scripts send no Origin."""
+    """Whether a form was sent by a page of ours. Scripts send neither header."""
+    if request.headers.get("Sec-Fetch-Site", "").lower() in {"cross-site", "same-site"}:
+        return False
     origin = request.headers.get("Origin")
     return origin is None or origin == f"http://{request.headers.get('Host')}"
 

@@ -1,5 +1,6 @@
 """The sandbox's HTTP server, down to the socket, where some faults happen."""
 
+import re
 import socket
 import struct
 import sys
@@ -9,7 +10,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from ingestion.button.sandbox.api import Answer, Request
 from ingestion.button.sandbox.faults import Faults
@@ -18,7 +18,8 @@ HOST = "127.0.0.1"
 MOST_BODY = 1024 * 1024
 IDLE = 60  # seconds that a kept-alive connection may be silent
 ABORT = struct.pack("ii", 1, 0)  # linger for no time: a reset instead of an end
-NAMES = {"127.0.0.1", "localhost", "::1"}
+LENGTH = re.compile(r"[0-9]{1,12}")
+HERE = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 HTML = "text/html; charset=utf-8"
 
 
@@ -126,7 +127,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send(Answer(421, b"Only for this machine.\n", "text/plain"))
             return None
         length = self.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdigit() and int(length) <= MOST_BODY):
+        if not LENGTH.fullmatch(length):
+            self.close_connection = True
+            self._send(Answer(400, b"That is no length.\n", "text/plain"))
+            return None
+        if int(length) > MOST_BODY:
             self.close_connection = True
             self._send(Answer(413, b"Too large.\n", "text/plain"))
             return None
@@ -158,10 +163,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def is_here(host: str) -> bool:
     """Whether a Host header names this machine: a rebound name must not get in."""
-    try:
-        return urlsplit(f"//{host}").hostname in NAMES
-    except ValueError:
-        return False
+    return bool(HERE.fullmatch(host))
 
 
 def _phrase(status: int) -> str:

@@ -42,8 +42,8 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--receiver",
-            default=f"http://127.0.0.1:{settings.WEB_PORT}/webhooks/button/",
-            help="where webhooks go, on this machine; default %(default)s",
+            help="where webhooks go, on this machine; default"
+            f" {own_server()}/webhooks/button/",
         )
         parser.add_argument(
             "--hour",
@@ -72,7 +72,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        refuse(options["host"], options["receiver"], data=options["data"])
+        refuse(options["host"], apart=bool(options["data"] and options["receiver"]))
+        options["receiver"] = options["receiver"] or f"{own_server()}/webhooks/button/"
+        refuse_elsewhere(options["receiver"])
         sandbox = make_sandbox(options)
         traffic = Traffic(sandbox, shoppers=options["traffic"], seed=options["seed"])
         stop = heed_signals()
@@ -98,28 +100,41 @@ def make_sandbox(options: dict[str, Any]) -> Sandbox:
             month=month,
             seed=options["seed"],
             new_transactions=options["new_transactions"],
-            server_url=f"http://127.0.0.1:{settings.WEB_PORT}",
+            server_url=own_server(),
             server_key=options["server_key"],
         )
     except OSError as error:
         raise CommandError(f"It can't start: {error}.") from error
 
 
-def refuse(host: str, receiver: str, *, data: Path | None) -> None:
-    """Only on this machine, and never beside a server that pays for real."""
+def own_server() -> str:
+    return f"http://127.0.0.1:{settings.WEB_PORT}"
+
+
+def refuse(host: str, *, apart: bool) -> None:
+    """Only on this machine, and never beside a server that pays for real.
+
+    Its webhooks are signed with our secret. ``apart``: they and its file are told to
+    go elsewhere than to this server, which will do where only this machine is served.
+    """
     if not is_loopback(host):
         raise CommandError(f"{host} is not this machine.", returncode=2)
-    parts = urlsplit(receiver)
-    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
-        raise CommandError(f"{receiver} is not on this machine.", returncode=2)
-    if not (settings.DEMO or settings.DEBUG or data):
+    local = all(is_loopback(name.strip("[]")) for name in settings.ALLOWED_HOSTS)
+    if not (settings.DEMO or settings.DEBUG or (apart and local)):
         raise CommandError(
-            "It makes up orders: DEMO or DEBUG has to be on, or --data given.",
+            "It makes up orders: DEMO or DEBUG has to be on; or --data and --receiver"
+            " given, where ALLOWED_HOSTS names this machine alone.",
             returncode=2,
         )
     for name in ("BUTTON_API_KEY", "BUTTON_ORGANIZATION_ID", "BUTTON_WEBHOOK_SECRETS"):
         if not getattr(settings, name):
             raise CommandError(f"{name} is not set.", returncode=2)
+
+
+def refuse_elsewhere(receiver: str) -> None:
+    parts = urlsplit(receiver)
+    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+        raise CommandError(f"{receiver} is not on this machine.", returncode=2)
 
 
 def default_port() -> int:

@@ -32,7 +32,7 @@ class Process:
     def __init__(self, data_dir, *options, **variables):
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "sandbox", *options],
-            env=environment(data_dir, **GIVEN, **variables),
+            env=environment(data_dir, **(GIVEN | variables)),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -86,6 +86,42 @@ def test_it_refuses_anything_but_this_machine(settings, tmp_path, option, change
         call_command("sandbox", option)
     assert refused.value.returncode == 2
     assert not list(tmp_path.iterdir())
+
+
+LIVE = {"DEMO": False, "DEBUG": False}
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        (["--data"], {}),
+        (["--receiver"], {}),
+        (["--data", "--receiver"], {"ALLOWED_HOSTS": ["rewards.example.com"]}),
+        (["--data", "--receiver"], {"ALLOWED_HOSTS": ["localhost", "*"]}),
+    ],
+)
+def test_beside_a_live_server_it_needs_a_file_and_a_receiver_of_its_own(
+    settings, tmp_path, receiver, options, changed
+):
+    for name, value in {**GIVEN, **LIVE, "DATA_DIR": tmp_path, **changed}.items():
+        setattr(settings, name, value)
+    own = {"--data": tmp_path / "own.sqlite3", "--receiver": receiver.url}
+    with pytest.raises(CommandError, match="DEMO or DEBUG has to be on") as refused:
+        call_command("sandbox", *(f"{name}={own[name]}" for name in options))
+    assert refused.value.returncode == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_apart_from_a_server_it_runs(tmp_path, receiver):
+    options = (f"--data={tmp_path / 'own.sqlite3'}", f"--receiver={receiver.url}")
+    port = f"--port={find_free_port()}"
+    process = Process(tmp_path, port, *options, DEMO="false", DEBUG="false")
+    try:
+        assert Caller(process).get("/sandbox/webhooks")[1]["object"]["receiver"] == (
+            receiver.url
+        )
+    finally:
+        assert process.stop() == 0
 
 
 def test_a_taken_port_is_said_in_a_line(tmp_path):

@@ -94,11 +94,44 @@ def test_an_install_and_an_order_of_nobody(sandbox, caller):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}]
+    "headers",
+    [
+        *({"Origin": "http://evil.example"}, {"Origin": "null"}),
+        *({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}),
+    ],
 )
 def test_another_sites_form_is_refused(sandbox, caller, headers):
     assert caller.send("POST", "/orders", "customer=a", **headers)[0] == 403
     assert not list(sandbox.truth())
+
+
+@pytest.mark.parametrize(
+    "host", ["evil@127.0.0.1", "127.0.0.1.evil.example", "evil.example", "127.0.0.1:x"]
+)
+def test_another_name_is_not_this_machines(sandbox, caller, host):
+    assert caller.send("POST", "/orders", "customer=a", Host=host)[0] == 421
+    assert caller.send("GET", "/", Host=host)[0] == 421
+    assert not list(sandbox.truth())
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "x", "", "1" * 13])
+def test_what_is_no_length_is_answered(caller, length):
+    answer = caller.send("POST", "/orders", "", **{"Content-Length": length})
+    assert answer[0] == 400
+    assert caller.send("GET", "/")[0] == 200
+
+
+def test_too_much_is_answered(caller):
+    answer = caller.send("POST", "/orders", "", **{"Content-Length": str(2**21)})
+    assert answer[0] == 413
+
+
+@pytest.mark.parametrize("path", ["/sandbox/orders", "/sandbox/faults", "/v1/links"])
+def test_brackets_without_end_are_no_json(caller, capfd, path):
+    status, _, body = caller.send("POST", path, "[" * 50_000)
+    assert status == 400
+    assert b"no JSON" in body
+    assert not capfd.readouterr().err
 
 
 def test_a_link_leads_to_a_shop_where_one_click_orders(sandbox, caller):
