@@ -23,6 +23,12 @@ def create(name: str) -> str:
     return secret
 
 
+def renew(name: str, *, at: datetime) -> str:
+    """A new key in place of every former one of that name."""
+    ApiKey.objects.filter(name=name, revoked_at=None).update(revoked_at=at)
+    return create(name)
+
+
 def find(secret: str, *, at: datetime) -> ApiKey | None:
     """The key, unless it is unknown or revoked. Notes its use once a minute."""
     if not _SECRET.fullmatch(secret):

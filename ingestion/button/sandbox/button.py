@@ -12,6 +12,7 @@ from ingestion.button.sandbox.control import Control
 from ingestion.button.sandbox.faults import Faults
 from ingestion.button.sandbox.lifecycle import Lifecycle, account_of
 from ingestion.button.sandbox.orders import Truth
+from ingestion.button.sandbox.own_server import OwnServer
 from ingestion.button.sandbox.pages import Pages
 from ingestion.button.sandbox.paging import Pager
 from ingestion.button.sandbox.server import HOST, Server
@@ -28,7 +29,8 @@ class Sandbox:
     wait. ``hour`` and ``month`` are the real seconds that Button's hour of retries,
     and a finalization window of 30 days, take; ``month`` None: nothing becomes final
     by itself. ``cursor_life`` is in seconds. ``server_url`` is our server, to link
-    to; ``server_key`` a key of its API, to show what became of an order there.
+    to; ``server_key`` a key of its API, to leave through it, and to show what became
+    of an order there.
     """
 
     def __init__(
@@ -76,12 +78,12 @@ class Sandbox:
             self.state, self.faults, pager, key=api_key, organization=organization
         )
         self.control = Control(self.api, self.lifecycle, self.webhooks, self.faults)
+        self.own_server = OwnServer(server_url, key=server_key)
         self.pages = Pages(
             self.lifecycle,
             self.webhooks,
             self.faults,
-            server_url=server_url,
-            server_key=server_key,
+            own_server=self.own_server,
         )
         self.server = Server(self, port)
         self._stopping = Event()

@@ -19,8 +19,8 @@ from ingestion.button.sandbox.faults import (
     UnknownFault,
 )
 from ingestion.button.sandbox.lifecycle import CURRENCIES, Lifecycle
-from ingestion.button.sandbox.opinion import Opinions
 from ingestion.button.sandbox.orders import Refused, Transaction
+from ingestion.button.sandbox.own_server import OwnServer
 from ingestion.button.sandbox.webhooks import Webhooks
 from ingestion.button.sandbox.wire import from_ms
 from rewards.demo import CUSTOMER_ID
@@ -49,12 +49,10 @@ class Pages:
         webhooks: Webhooks,
         faults: Faults,
         *,
-        server_url: str,
-        server_key: str,
+        own_server: OwnServer,
     ) -> None:
         self.lifecycle, self.webhooks, self.faults = lifecycle, webhooks, faults
-        self.server_url = server_url
-        self.opinions = Opinions(server_url, key=server_key)
+        self.own_server = own_server
         self.actions: dict[str, Callable[[str, Form], object]] = {
             "adjust": self._adjust,
             "return": lambda ref, _form: lifecycle.return_part(ref),
@@ -165,13 +163,13 @@ class Pages:
         context = {
             "said": query.get("said", ""),
             "placed": query.get("placed", ""),
-            "server_url": self.server_url,
+            "server_url": self.own_server.url,
             "customer": query.get("customer", CUSTOMER_ID),
             "stores": LIVE,
             "currencies": CURRENCIES,
             "orders": [self._order(order, held) for order in orders],
             "more": self.lifecycle.state.count() > ORDERS,
-            "asked": self.opinions.can_ask,
+            "asked": self.own_server.can_ask,
             "deliveries": deliveries,
             "paused": self.webhooks.paused,
             "waiting": self.webhooks.waiting(),
@@ -188,7 +186,7 @@ class Pages:
             "total": currency_amount(order.order_total, currency=order.currency),
             "commission": currency_amount(order.commission, currency=order.currency),
             "held": order.key in held,
-            "opinion": self.opinions.of(order.key),
+            "opinion": self.own_server.opinion_of(order.key),
         }
 
     def _switches(self) -> list[dict[str, Any]]:

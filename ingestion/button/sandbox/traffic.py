@@ -57,11 +57,12 @@ class Traffic:
             return None
 
     def _order(self) -> Transaction:
-        shopper = self.chance.randrange(self.shoppers) + 1
+        shopper = f"shopper-{self.chance.randrange(self.shoppers) + 1:03d}"
         brand = self.chance.choice(LIVE)
         order = self.sandbox.place(
-            customer=f"shopper-{shopper:03d}",
+            customer=shopper,
             store=brand.id,
+            pub_ref=self.sandbox.own_server.leave(shopper, store=brand.id),
             discount=500 if self.chance.random() < 0.1 else 0,
         )
         self.placed = [*self.placed[-KEPT:], order.order_id]

@@ -1,5 +1,6 @@
 """Run a stand-in for Button on this machine."""
 
+import os
 import signal
 from pathlib import Path
 from threading import Event
@@ -16,6 +17,7 @@ from ingestion.management.commands.send_demo_webhook import is_loopback
 PORT = 8010
 MONTH = 120  # seconds that a finalization window of 30 days takes amid traffic
 FILE = "sandbox.sqlite3"
+KEY_VARIABLE = "SANDBOX_SERVER_KEY"  # `serve` gives it one; no setting of the server's
 
 
 class Command(BaseCommand):
@@ -67,8 +69,9 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--server-key",
-            default="",
-            help="a key of our server's API, to show what became of an order there",
+            default=os.environ.get(KEY_VARIABLE, ""),
+            help="a key of our server's API, to leave through it and to show what"
+            f" became of an order there; by default from {KEY_VARIABLE}",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from ingestion.management.commands.sandbox import KEY_VARIABLE
 from loyalty_site import broker, health
 from loyalty_site.env import is_loopback
 from loyalty_site.supervisor import Service, StartFailed, Supervisor
+from rewards import apikeys
 
 HOST = "127.0.0.1"
 PATIENCE = 10  # seconds for what a killed predecessor left to go away
@@ -117,7 +120,10 @@ def sandbox_service(port: int, *, web: int) -> Service:
         "sandbox",
         command,
         ready=lambda: answers(port, "/sandbox.css"),
-        environment={"WEB_PORT": str(web)},
+        environment={
+            "WEB_PORT": str(web),
+            KEY_VARIABLE: apikeys.renew("sandbox", at=datetime.now(UTC)),
+        },
     )
 
 
