@@ -214,6 +214,12 @@ def publish_program(*, at: datetime) -> Edition | None:
     return edition
 
 
+def sandbox_url() -> str:
+    """Where a demo's stand-in for Button is; empty where it talks to Button itself."""
+    local = settings.BUTTON_API_URL.startswith("http:")  # which only loopback may be
+    return settings.BUTTON_API_URL if settings.DEMO and local else ""
+
+
 def make_stores() -> None:
     for store in STORES:
         Merchant.objects.get_or_create(

@@ -61,7 +61,7 @@ def member_of(request: HttpRequest) -> Member | None:
 def home(request: HttpRequest) -> HttpResponse:
     member = member_of(request)
     if member is None:
-        context = {"demo": settings.DEMO, "sandbox": sandbox_url()}
+        context = {"demo": settings.DEMO, "sandbox": demo.sandbox_url()}
         return render(request, "rewards/start.html", context)
     units = Unit.objects.in_bulk()
     context = {
@@ -70,12 +70,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "demo": settings.DEMO,
     }
     return render(request, "rewards/balance.html", context)
-
-
-def sandbox_url() -> str:
-    """Where a demo's stand-in for Button is; empty where it talks to Button itself."""
-    local = settings.BUTTON_API_URL.startswith("http:")  # which only loopback may be
-    return settings.BUTTON_API_URL if settings.DEMO and local else ""
 
 
 @private

@@ -25,6 +25,8 @@ class Command(BaseCommand):
         site = f"http://127.0.0.1:{settings.WEB_PORT}"
         self.stdout.write(f"\nMember pages  {site}/")
         self.stdout.write(f"Admin         {site}/admin/   {_said(login)}")
+        if sandbox := demo.sandbox_url():
+            self.stdout.write(f"Sandbox       {sandbox}/   plays Button, and the shops")
         self.stdout.write("\nReport an order, signed, just as Button would:")
         self.stdout.write(f"  {SEND}\n")
 

@@ -1,4 +1,4 @@
-"""The sandbox beside our server: shoppers leave through it, and it says what it made."""
+"""The sandbox beside our server: shoppers leave through it, it says what it made."""
 
 from typing import Any
 
