@@ -7,7 +7,6 @@ from django.core.exceptions import FieldDoesNotExist
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from merchants import cleaning
 from merchants.models import Merchant
 
 MOST = 120
@@ -20,7 +19,6 @@ def in_words(change: Mapping[str, Any]) -> str:
 
 def what_happened(change: Mapping[str, Any]) -> str:
     """The same without the store."""
-    change = cleaning.storable(change)  # it may be from before all of it was cleaned
     match change["field"], change["before"], change["after"]:
         case "created", _before, after:
             return _("new, %s") % (after or _("without a name"))

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from merchants import cleaning
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from merchants.models import CatalogueSync, Merchant
 from merchants.wording import what_happened
@@ -47,7 +46,7 @@ class CatalogueSyncAdmin(ReadOnlyAdmin, TabledAdmin):
             [_store(stores, change["merchant"]), what_happened(change)]
             for change in shown
         ]
-        remarks = [[remark] for remark in cleaning.storable(obj.remarks[:MOST])]
+        remarks = [[remark] for remark in obj.remarks[:MOST]]
         return [
             Table(
                 _("Changes"),

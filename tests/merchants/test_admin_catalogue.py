@@ -1,7 +1,6 @@
 """Syncs, tracking hosts and clicks in admin."""
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -131,22 +130,6 @@ def test_longer_lists_ask_no_more_queries(root: Client) -> None:
     for n in range(3, 40):
         make_click(store, customer_id=f"c{n}")
     assert count_queries(root, CLICKS) == few
-
-
-@pytest.mark.skipif(
-    connection.vendor != "sqlite", reason="PostgreSQL refuses such a row"
-)
-def test_a_sync_from_before_text_was_cleaned_can_be_read(root: Client) -> None:
-    row = sync_brand(name="Lumen")
-    change = {"merchant": "org-1", "field": "name", "before": "a\ud800", "after": "b"}
-    CatalogueSync.objects.update(remarks=["half \ud800"], changes=[change])
-    page = text_of(root.get(f"{SYNCS}{row.pk}/change/"))
-    assert "half \ufffd" in page
-    assert "a\ufffd → b" in page
-    merchant = Merchant.objects.get()
-    assert "a\ufffd → b" in text_of(
-        root.get(reverse("admin:merchants_merchant_change", args=[merchant.pk]))
-    )
 
 
 def test_the_form_warns_of_hosts_that_anybody_can_have(root: Client) -> None:
