@@ -343,21 +343,19 @@ def test_a_dead_cursor_is_given_up_however_it_is_refused(
         button.place(customer="alice", at=now() - HOUR)
     with pytest.raises(OutOfTime):
         poll(client_of_button, expired=lambda: Purchase.objects.count() >= 6)
-    dead = Window.objects.get(finished_at=None).cursor
+    dead = [Window.objects.get(finished_at=None).cursor]
     fetch = windows._fetch
 
     def refused(window: Window, client: ButtonClient, cursor: str) -> Any:
-        if cursor == dead:
+        if cursor in dead:
+            dead.remove(cursor)
             raise Broken("An answer without an envelope.", status=status)
         return fetch(window, client, cursor)
 
     monkeypatch.setattr(windows, "_fetch", refused)
-    with pytest.raises(Broken):  # the same cursor again, which here stays dead
-        poll(client_of_button)
-    assert Window.objects.get(finished_at=None).restarts == windows.MOST_RESTARTS
-    monkeypatch.undo()
     poll(client_of_button)
-    assert Purchase.objects.count() == 10
+    window = Window.objects.get(rows__gt=0)
+    assert (window.restarts, window.rows, Purchase.objects.count()) == (1, 10, 10)
 
 
 def test_a_cursor_that_waited_for_hours_is_not_even_tried(
