@@ -226,7 +226,11 @@ def test_a_dead_poller_only_delays(
     monkeypatch.setattr(leases, "LEASE", timedelta(seconds=-1))
     leases.Lease(dollars).take()  # and dies
     monkeypatch.undo()
+    button.place(customer="alice", at=now())
     poll(client_of_button)
+    dollars.refresh_from_db()
+    assert dollars.held_by == ""
+    assert Purchase.objects.count() == 1
 
 
 def test_a_row_that_nobody_understands_stops_no_other(

@@ -64,7 +64,7 @@ def test_what_is_missing_here_is_listed_and_taken_in(
     assert "≠" in said
     assert not Purchase.objects.filter(order_key=lost.order_id).exists()
     code, said = reconcile("--take-in")
-    assert "1 reports taken in" in said
+    assert "1 report taken in" in said
     assert balances("alice") == {("points", "pending"): 70}
     assert reconcile()[0] == 0
 

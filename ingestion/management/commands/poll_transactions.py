@@ -78,7 +78,8 @@ class Tally:
     def __str__(self) -> str:
         rows = sum(rows for rows, _ in self.windows.values())
         news = sum(news for _, news in self.windows.values())
-        return f"{rows} transactions read, {news} of them new"
+        plural = "" if rows == 1 else "s"
+        return f"{rows} transaction{plural} read, {news} of them new"
 
     def expect(self, windows: int) -> None:
         self.bar.update(self.task, total=windows)

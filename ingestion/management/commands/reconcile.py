@@ -71,7 +71,8 @@ class Command(BaseCommand):
         for difference in asked.differences.select_related("account")[:MOST_LISTED]:
             self.stdout.write(difference_line(difference))
         count = asked.differences.count()
-        self.stdout.write(f"{asked.orders} orders compared, {count} differ")
+        plural = "" if asked.orders == 1 else "s"
+        self.stdout.write(f"{asked.orders} order{plural} compared, {count} differ")
 
     def take_in(
         self, asked: Reconciliation, client: ButtonClient, *, at: datetime
@@ -81,7 +82,7 @@ class Command(BaseCommand):
             news = read_asked(windows, client)
         except (ButtonError, LeaseLost) as error:
             raise CommandError(f"Not all could be taken in. {error}") from None
-        self.stdout.write(f"{news} reports taken in")
+        self.stdout.write(f"{news} report{'' if news == 1 else 's'} taken in")
 
 
 def differs(row: dict[str, Any]) -> bool:
