@@ -7,7 +7,7 @@ list is read. What all of that leaves behind is found here.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Min, Q
 from django.db.models.functions import TruncDay
 
 from ingestion.button.client import ButtonClient
@@ -72,9 +72,13 @@ def open_stretches(account: NetworkAccount) -> Iterator[tuple[datetime, datetime
 def sweep(*, at: datetime) -> int:
     """Ask for a comparison of each week of thirteen months, to be taken in; how many.
 
-    Counts and contents both: every order is compared.
+    Counts and contents both: every order is compared. What was never polled is left
+    alone.
     """
-    weeks = slices(at - REACH, at, now=at)
+    earliest = Poll.objects.filter(enabled=True).aggregate(Min("since"))["since__min"]
+    if earliest is None:
+        return 0
+    weeks = slices(max(at - REACH, earliest), at, now=at)
     for start, end in weeks:
         begin(start=start, end=end or at, take_in=True, at=at)
     return len(weeks)
@@ -83,10 +87,13 @@ def sweep(*, at: datetime) -> int:
 def compare_next(client: ButtonClient, *, at: datetime) -> Reconciliation | None:
     """Work on the oldest comparison that was asked for, and take in what it missed.
 
-    One that can't be made is tried again in an hour, and blocks none of the others.
+    What staff wait for comes before the weeks of a sweep. One that can't be made is
+    tried again in an hour, and blocks none of the others.
     """
     now = Q(retry_at=None) | Q(retry_at__lte=at)
-    waiting = Reconciliation.objects.filter(now, finished_at=None).order_by("pk")
+    staff_first = F("take_in_asked_at").asc(nulls_first=True)
+    waiting = Reconciliation.objects.filter(now, finished_at=None)
+    waiting = waiting.order_by(staff_first, "pk")
     found = next((row for row in waiting if _compare(row, client, at=at)), None)
     asked = Reconciliation.objects.filter(
         finished_at__isnull=False, take_in_asked_at__isnull=False, taken_in_at=None

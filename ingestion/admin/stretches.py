@@ -6,22 +6,24 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSingleDateWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=400)
 EARLIEST = date(2010, 1, 1)  # before there was anything to ask for
 
 
+class DayInput(UnfoldAdminTextInputWidget):
+    """The browser's own picker of a day."""
+
+    input_type = "date"
+
+
 class StretchForm(forms.Form):
     """From the beginning of one day in UTC to the end of another."""
 
-    first = forms.DateField(
-        label=gettext_lazy("First day"), widget=UnfoldAdminSingleDateWidget
-    )
-    last = forms.DateField(
-        label=gettext_lazy("Last day"), widget=UnfoldAdminSingleDateWidget
-    )
+    first = forms.DateField(label=gettext_lazy("First day"), widget=DayInput)
+    last = forms.DateField(label=gettext_lazy("Last day"), widget=DayInput)
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
