@@ -78,8 +78,8 @@ def read_everything(client: Any) -> None:
     """Follow every account from nothing, as the worker does."""
     from ingestion import polling
     from ingestion.accounts import discover
-    from ingestion.leases import hold
     from ingestion.windows import Reading
+    from rewards.leases import hold
 
     for poll in discover(client, at=AT):
         with hold(poll) as lease:

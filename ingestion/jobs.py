@@ -18,8 +18,8 @@ from ingestion.accounts import discover, tell_new
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
 from ingestion.catalogue import sync_catalogue
-from ingestion.leases import Busy, hold
 from ingestion.models import Job
+from rewards.leases import Busy, hold
 
 AFTER_TROUBLE = timedelta(minutes=10)
 LONGEST = timedelta(minutes=5)  # no job may take longer; see its task's limit

@@ -17,9 +17,9 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from ingestion import doubts
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError, Throttled
-from ingestion.leases import Busy, LeaseLost, hold, wait_for
 from ingestion.models import Doubt, InboundEvent, Poll, Window
 from ingestion.windows import OutOfTime, Reading, read, slices
+from rewards.leases import Busy, LeaseLost, hold, wait_for
 from rewards.models import NetworkAccount
 
 OVERLAP = timedelta(hours=1)

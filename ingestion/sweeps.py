@@ -12,11 +12,11 @@ from django.db.models.functions import TruncDay
 
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
-from ingestion.leases import Busy, LeaseLost, hold
 from ingestion.models import Poll, Reconciliation, Refusal, Window
 from ingestion.polling import ask_for
 from ingestion.reconciliation import begin, compare, take_in
 from ingestion.windows import slices
+from rewards.leases import Busy, LeaseLost, hold
 from rewards.models import NetworkAccount, Purchase
 
 REACH = timedelta(days=400)  # thirteen months

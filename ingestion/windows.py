@@ -20,9 +20,9 @@ from ingestion.button.client import ButtonClient
 from ingestion.button.envelope import polled_delivery
 from ingestion.button.errors import Broken, ButtonError, Rejected
 from ingestion.inbox import Delivery, store_page
-from ingestion.leases import Lease
 from ingestion.models import Alarm, Window
 from ingestion.processing import LEASE, batched, handle
+from rewards.leases import Lease
 
 SLICE = timedelta(days=7)  # the longest window that the API allows is not documented
 MOST_SKEW = timedelta(minutes=5)  # of the network's clock against ours

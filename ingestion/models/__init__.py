@@ -2,7 +2,7 @@
 
 from ingestion.models.alarms import Alarm, Refusal
 from ingestion.models.inbox import InboundEvent, Sighting
-from ingestion.models.jobs import Job, Leased
+from ingestion.models.jobs import Job
 from ingestion.models.polling import Doubt, Poll, Window
 from ingestion.models.reconciliation import Difference, Reconciliation
 
@@ -12,7 +12,6 @@ __all__ = [
     "Doubt",
     "InboundEvent",
     "Job",
-    "Leased",
     "Poll",
     "Reconciliation",
     "Refusal",

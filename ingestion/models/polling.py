@@ -5,8 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ingestion.models.jobs import Leased
-from rewards.models import NetworkAccount, Purchase
+from rewards.models import Leased, NetworkAccount, Purchase
 
 
 class Poll(Leased):

@@ -3,8 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ingestion.models.jobs import Leased
-from rewards.models import NetworkAccount, Purchase
+from rewards.models import Leased, NetworkAccount, Purchase
 
 
 class Reconciliation(Leased):

@@ -92,7 +92,13 @@ class Rule(models.Model):
     )
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="rules")
     when = models.JSONField(_("conditions"), default=dict, blank=True)
+    items = models.JSONField(_("line items"), default=dict, blank=True)
     reward = models.JSONField(_("reward"))
+    limits = models.JSONField(_("limits"), default=dict, blank=True)
+    expires_after_days = models.PositiveIntegerField(
+        _("expires after days"), null=True, blank=True
+    )
+    hold_days = models.PositiveIntegerField(_("held for days"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("rule")
@@ -124,6 +130,12 @@ class Edition(models.Model):
     )
     note = models.TextField(_("note"), blank=True)
     content = models.JSONField(_("content"))
+    backtest = models.ForeignKey(
+        "rewards.Backtest", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    approval = models.ForeignKey(
+        "rewards.Approval", null=True, on_delete=models.PROTECT, related_name="+"
+    )
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
 
     objects = EditionQuerySet.as_manager()
@@ -135,3 +147,8 @@ class Edition(models.Model):
 
     def __str__(self) -> str:
         return f"Edition {self.number}"
+
+    @property
+    def retires(self) -> bool:
+        """Whether it ends the program: under it nothing is earned."""
+        return not self.content["rules"]

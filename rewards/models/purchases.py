@@ -93,6 +93,14 @@ class Purchase(models.Model):
         default=False,
         help_text=_("Another network account had the same order before."),
     )
+    pinned = models.ForeignKey(
+        "rewards.Edition",
+        verbose_name=_("pinned edition"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("The edition that a re-run chose, whatever holds for its time."),
+    )
     due_at = models.DateTimeField(
         _("due"),
         null=True,
@@ -152,6 +160,10 @@ class Settlement(models.Model):
     With ``report`` it holds an evaluation: that state, under that edition, for that
     member, granted the awards attached. Without, nothing was worth evaluating
     (an older report, a review).
+
+    ``facts`` are what the evaluation used and the report does not say: see
+    ``program.facts.About``, and under ``limits`` how far limits were used up.
+    ``pinned`` says that a re-run chose the edition.
     """
 
     purchase = models.ForeignKey(
@@ -172,6 +184,8 @@ class Settlement(models.Model):
         on_delete=models.PROTECT,
         related_name="settlements",
     )
+    facts = models.JSONField(_("facts"), default=dict, db_default={})
+    pinned = models.BooleanField(_("pinned"), default=False, db_default=False)
     settled_at = models.DateTimeField(_("settled"))
 
     class Meta:
@@ -184,7 +198,10 @@ class Settlement(models.Model):
 
 
 class Award(models.Model):
-    """What one rule grants in one settlement, in the unit's smallest step."""
+    """What one rule grants in one settlement, in the unit's smallest step.
+
+    Of a validated purchase it stays pending until ``held_until``.
+    """
 
     settlement = models.ForeignKey(
         Settlement, on_delete=models.PROTECT, related_name="awards"
@@ -194,6 +211,7 @@ class Award(models.Model):
     wanted = models.BigIntegerField(_("wanted"))
     granted = models.BigIntegerField(_("granted"))
     why = models.CharField(_("why"), max_length=255)
+    held_until = models.DateTimeField(_("held until"), null=True)
 
     class Meta:
         verbose_name = _("award")
@@ -267,6 +285,8 @@ class Decision(models.Model):
         RESOLVE = "resolve", _("review resolved")
         CONFIRM_ACCOUNT = "confirm_account", _("account confirmed")
         EXCLUDE_ACCOUNT = "exclude_account", _("account excluded")
+        RERUN = "rerun", _("re-run under another edition")
+        UNDO_RERUN = "undo_rerun", _("re-run undone")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     purchase = models.ForeignKey(
@@ -280,6 +300,9 @@ class Decision(models.Model):
     )
     report = models.ForeignKey(
         Report, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    rerun = models.ForeignKey(
+        "rewards.Rerun", null=True, on_delete=models.PROTECT, related_name="decisions"
     )
     reason = models.TextField(_("reason"))
     decided_by = models.ForeignKey(

@@ -10,10 +10,10 @@ from ingestion import jobs, sweeps
 from ingestion.accounts import discover
 from ingestion.button.client import ButtonClient
 from ingestion.button.sandbox import Sandbox
-from ingestion.leases import hold
 from ingestion.models import Job, Poll, Reconciliation, Refusal, Window
 from ingestion.polling import poll_due
 from ingestion.reconciliation import begin
+from rewards.leases import hold
 from rewards.models import Purchase
 from tests.builders import balances, publish_program
 

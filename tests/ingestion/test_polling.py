@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion import leases, polling, windows
+from ingestion import polling, windows
 from ingestion.accounts import discover
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import Broken, ButtonError, Failing, Rejected, Unauthorized
 from ingestion.button.sandbox import Sandbox, wire
-from ingestion.leases import Busy, Lease, LeaseLost, hold
 from ingestion.models import Alarm, InboundEvent, Poll, Sighting, Window
 from ingestion.windows import OutOfTime, Reading
+from rewards import leases
+from rewards.leases import Busy, Lease, LeaseLost, hold
 from rewards.models import Purchase, Report, Transfer
 from tests.builders import balances, post_webhook, publish_program, webhook_body
 

@@ -13,11 +13,11 @@ from ingestion import polling
 from ingestion.accounts import discover
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
-from ingestion.leases import LeaseLost, wait_for
 from ingestion.management.asking import client_or_refuse, listed
 from ingestion.models import Poll, Window
 from ingestion.processing import drain
 from ingestion.windows import Reading
+from rewards.leases import LeaseLost, wait_for
 from rewards.management.arguments import instant
 
 REACH = timedelta(days=400)  # of a backfill that is given no start

@@ -9,12 +9,12 @@ from rich.console import Console
 from ingestion.accounts import discover
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
-from ingestion.leases import LeaseLost, hold
 from ingestion.management.asking import client_or_refuse, listed
 from ingestion.models import Difference, Reconciliation
 from ingestion.polling import read_asked
 from ingestion.reconciliation import LOOK_BACK, begin, compare, take_in
 from ingestion.sweeps import LONGEST
+from rewards.leases import LeaseLost, hold
 from rewards.management.arguments import instant
 
 MOST_LISTED = 1_000

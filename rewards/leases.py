@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from ingestion.models import Leased
+from rewards.models import Leased
 
 LEASE = timedelta(seconds=30)
 
