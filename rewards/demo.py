@@ -6,11 +6,10 @@ Everything can be made again at any time: what is there already stays as it is.
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -28,12 +27,19 @@ STAFF = "staff"
 
 @dataclass(frozen=True)
 class Store:
-    """A store nobody can buy from: name, address and goods (in cents) are invented."""
+    """A store nobody can buy from: name, address and goods (in cents) are invented.
+
+    ``elsewhere`` names goods that are of another category than the store's own.
+    """
 
     name: str
     host: str
     category: str
     goods: Mapping[str, int]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    def category_of(self, name: str) -> str:
+        return self.elsewhere.get(name, self.category)
 
     @property
     def external_id(self) -> str:
@@ -88,6 +94,7 @@ STORES = (
         "halcyonhome",
         "HOME",
         {"Desk lamp, brass": 8900, "Linen throw": 4900, "Candle": 2200},
+        elsewhere={"Desk lamp, brass": "LIGHTING"},
     ),
     Store(
         "Little Orbit Toys",
@@ -97,90 +104,7 @@ STORES = (
     ),
 )
 
-PROGRAM: dict[str, Any] = {
-    "format": 1,
-    "units": [
-        {
-            "code": "points",
-            "name": "point",
-            "name_plural": "points",
-            "decimals": 0,
-            "rounding": "floor",
-            "value": {"amount": "0.01", "currency": "USD"},
-        },
-        {
-            "code": "USD",
-            "name": "US dollar cash back",
-            "name_plural": "US dollar cash back",
-            "decimals": 2,
-            "rounding": "floor",
-        },
-    ],
-    "rules": [
-        {
-            "key": "books",
-            "label": f"3 points per dollar at {LANTERN.name}",
-            "group": "base",
-            "unit": "points",
-            "when": {"merchants": [LANTERN.external_id], "currencies": ["USD"]},
-            "reward": {
-                "kind": "per_amount",
-                "points": "3",
-                "per": "1.00",
-                "of": "order_total",
-            },
-        },
-        {
-            "key": "everywhere",
-            "label": "1 point per dollar",
-            "group": "base",
-            "unit": "points",
-            "when": {"currencies": ["USD"]},
-            "reward": {
-                "kind": "per_amount",
-                "points": "1",
-                "per": "1.00",
-                "of": "order_total",
-            },
-        },
-        {
-            "key": "big-basket",
-            "label": "250 extra points from $100",
-            "group": "bonus",
-            "unit": "points",
-            "when": {"currencies": ["USD"], "min_order_total": "100.00"},
-            "reward": {"kind": "fixed", "points": "250"},
-        },
-        {
-            "key": "cash-back",
-            "label": "Half of our commission back",
-            "group": "base",
-            "unit": "USD",
-            "when": {"currencies": ["USD"]},
-            "reward": {"kind": "share", "percent": "50", "of": "commission"},
-        },
-        {
-            "key": "garden-days",
-            "label": f"2 % extra cash back at {FERN.name}",
-            "group": "bonus",
-            "unit": "USD",
-            "when": {"merchants": [FERN.external_id], "currencies": ["USD"]},
-            "reward": {"kind": "share", "percent": "2", "of": "order_total"},
-        },
-        {
-            "key": "summer-2026",
-            "label": f"Summer 2026: 500 extra points at {COVE.name}",
-            "group": "bonus",
-            "unit": "points",
-            "when": {
-                "merchants": [COVE.external_id],
-                "starts_at": "2026-06-01T00:00:00+00:00",
-                "ends_at": "2026-09-01T00:00:00+00:00",
-            },
-            "reward": {"kind": "fixed", "points": "500"},
-        },
-    ],
-}
+PROGRAM = Path(__file__).with_name("demo-program.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +132,7 @@ def publish_program(*, at: datetime) -> Edition | None:
     with transaction.atomic():
         if Edition.objects.exists() or Rule.objects.exists():
             return None
-        draft.replace(vocabulary.parse(PROGRAM))
+        draft.replace(vocabulary.parse_text(PROGRAM.read_text(encoding="utf-8")))
         edition = editions.publish(now=at, note="The demo program.")
     settle_without_edition(at=at)
     return edition

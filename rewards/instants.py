@@ -1,7 +1,7 @@
 """Reading instants that people and files give."""
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -17,9 +17,11 @@ def parse_rfc3339(text: str) -> datetime:
         )
     try:
         found = datetime.fromisoformat(text.upper())
-        found.astimezone(UTC)
+        year = found.astimezone(UTC).year
     except (ValueError, OverflowError):
-        raise ValueError("is not in the calendar") from None
+        year = MINYEAR
+    if not MINYEAR < year < MAXYEAR:  # at the edges not every zone could tell it
+        raise ValueError("is not in the calendar")
     return found
 
 

@@ -58,7 +58,7 @@ def sample_order(
     chance = Random(order_id)
     store = chance.choice(stores)
     picked = chance.sample(sorted(store.goods), k=chance.randint(1, 3))
-    goods = [Goods(name, store.category, store.goods[name]) for name in picked]
+    goods = [Goods(name, store.category_of(name), store.goods[name]) for name in picked]
     if total is not None:
         goods = _adding_up_to(total, goods)
     return SampleOrder(order_id, store.external_id, customer_id, ordered_at, goods)

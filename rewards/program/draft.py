@@ -82,8 +82,9 @@ def _new_rule(spec: vocabulary.Rule, unit: Unit, position: int) -> Rule:
         label=values["label"],
         group=spec.group,
         unit=unit,
-        when=values.get("when", {}),
         reward=values["reward"],
+        **{part: values.get(part, {}) for part in ("when", "items", "limits")},
+        **{days: values.get(days) for days in _DAYS},
     )
 
 
@@ -93,5 +94,8 @@ def _unit(unit: Unit) -> dict[str, Any]:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    names = ("key", "label", "group", "when", "reward")
+    names = ("key", "label", "group", "when", "items", "reward", "limits", *_DAYS)
     return {name: getattr(rule, name) for name in names} | {"unit": rule.unit.code}
+
+
+_DAYS = ("expires_after_days", "hold_days")

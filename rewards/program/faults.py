@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 Path = tuple[str, ...]
+
+MOST_LINES, MOST_FAULTS = 100, 2_000
+"""Said of one file; and found in what may still be meant as one."""
 
 _LISTED = {"units": ("unit", "code"), "rules": ("rule", "key")}
 _CHOSEN = ("label", "reward")  # followed in a path by which alternative was read
@@ -28,28 +31,42 @@ _SAID = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} entries",
     "union_tag_not_found": "is missing",
 }
 _NOT_SHOWN = {"missing", "too_short", "string_too_short", "union_tag_not_found"}
 
 
+class ProgramError(Exception):
+    """The program is wrong. Its lines name the rule, the field and the mend."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
 class Vocabulary:
-    """Which fields each part of the file has, now and in later versions, by path."""
+    """Which fields each part of the file has, by path."""
 
     def __init__(
         self,
         parts: Mapping[Path, type[BaseModel]],
-        later: Mapping[Path, Sequence[str]],
         patterns: Mapping[str, str],
     ) -> None:
-        self.parts, self.later, self.patterns = parts, later, patterns
+        self.parts, self.patterns = parts, patterns
 
     def lines(self, data: object, error: ValidationError) -> list[str]:
         """One line for each fault: which rule or unit, which field, what to do."""
-        return [
+        if error.error_count() > MOST_FAULTS:
+            return [f"not a program file: {error.error_count():,} things are wrong"]
+        faults = error.errors(include_url=False)
+        lines = [
             ": ".join([*_where(data, fault), self._problem(fault)])
-            for fault in error.errors(include_url=False)
+            for fault in faults[:MOST_LINES]
         ]
+        if more := len(faults) - len(lines):
+            lines.append(f"and {more} more")
+        return lines
 
     def _problem(self, fault: ErrorDetails) -> str:
         match fault["type"]:
@@ -61,6 +78,8 @@ class Vocabulary:
                 said = self.patterns[fault["ctx"]["pattern"]]
             case "string_type" if type(fault["input"]) in (int, float):
                 return f'must be in quotes: "{shown(fault["input"])}"'
+            case "expression":
+                return fault["ctx"]["said"]
             case kind:
                 said = (
                     _SAID[kind].format(**fault.get("ctx", {})) if kind in _SAID else ""
@@ -69,16 +88,12 @@ class Vocabulary:
         return said + _given(fault)
 
     def _unknown(self, path: Path) -> str:
-        if path[-1] in self.later.get(path[:-1], ()):
-            return "is not supported yet; leave it out"
         fields = self.parts[path[:-1]].model_fields
         return f"is unknown here; the fields are {', '.join(fields)}"
 
     def _unknown_kind(self, fault: ErrorDetails) -> str:
-        kind, path = fault["ctx"]["tag"], (*_names(fault), "kind")
+        kind = fault["ctx"]["tag"]
         kinds = fault["ctx"]["expected_tags"].replace("'", "")
-        if kind in self.later.get(path, ()):
-            return f"{shown(kind)} is not supported yet; the kinds are {kinds}"
         return f"{shown(kind)} is unknown; the kinds are {kinds}"
 
 

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from functools import cache
+from typing import Annotated, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Discriminator,
+    FailFast,
     Field,
     StringConstraints,
     Tag,
@@ -17,6 +19,8 @@ from pydantic_core import PydanticCustomError
 
 from merchants.currencies import EXPONENTS
 from rewards.instants import parse_rfc3339
+from rewards.program import expressions
+from rewards.program.expressions import ExpressionError
 
 
 def _currency(code: str) -> str:
@@ -27,8 +31,13 @@ def _currency(code: str) -> str:
     return code
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # read from many files
+
+
 def _time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise PydanticCustomError(
             "zone", "must be an IANA time zone such as America/New_York"
         )
@@ -50,6 +59,24 @@ def _instant(text: object) -> datetime:
         return parse_rfc3339(text)
     except ValueError as error:
         raise PydanticCustomError("instant", str(error)) from None
+
+
+def _factor(text: str) -> str:
+    if Decimal(text) < 1:
+        raise PydanticCustomError(
+            "factor", "must be at least 1: a multiplier adds to the base award"
+        )
+    return text
+
+
+def _expression(text: str) -> str:
+    try:
+        expressions.compiled(text)
+    except ExpressionError as error:
+        raise PydanticCustomError(
+            "expression", "{said}", {"said": str(error)}
+        ) from None
+    return text
 
 
 def _supported(number: int) -> int:
@@ -85,8 +112,15 @@ PATTERNS = {  # and what to say of a text that does not match
     r"^[0-9]{1,12}(\.[0-9]{1,8})?$": 'must be a decimal string such as "1.50",'
     " with at most 12 digits before the point and 8 after it",
     "^[a-z]{2,3}(-[A-Za-z0-9]+)*$": "must be a language code such as en or pt-BR",
+    "^[A-Za-z]{2}$": "must be a country code of two letters such as US",
+    r"^[^=\x00-\x1f\x7f]+=[^\x00-\x1f\x7f]*$": "must be written key=value",
 }
-_KEY, _CODE, _LINE, _NUMBER, _LANGUAGE = PATTERNS
+_KEY, _CODE, _LINE, _NUMBER, _LANGUAGE, _COUNTRY, _PAIR = PATTERNS
+
+_T = TypeVar("_T")
+MOST_LISTED = 5_000
+Listed = Annotated[list[_T], FailFast(), Field(max_length=MOST_LISTED)]
+"""Of one wrong value in a list is told; the others are likely to be the same."""
 
 Format = Annotated[int, AfterValidator(_supported)]
 Key = Annotated[str, StringConstraints(pattern=_KEY)]
@@ -96,6 +130,14 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_L
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_LINE)]
 Number = Annotated[str, StringConstraints(pattern=_NUMBER)]
 Positive = Annotated[Number, AfterValidator(_positive)]
+Factor = Annotated[Number, AfterValidator(_factor)]
+Country = Annotated[str, StringConstraints(pattern=_COUNTRY)]
+Attribute = Annotated[str, StringConstraints(max_length=255, pattern=_PAIR)]
+Expression = Annotated[
+    str, StringConstraints(min_length=1), AfterValidator(_expression)
+]
+Steps = Annotated[int, Field(ge=1, le=10**15)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Zone = Annotated[str, AfterValidator(_time_zone)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]

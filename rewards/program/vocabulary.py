@@ -4,40 +4,49 @@ The one definition of the vocabulary. Import, admin forms and publishing all rea
 draft through it, and an edition stores its JSON.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from merchants.currencies import EXPONENTS
-from rewards.program.faults import Vocabulary, shown
+from rewards.program import documents
+from rewards.program.faults import ProgramError, Vocabulary
 from rewards.program.values import (
     PATTERNS,
+    Attribute,
     Code,
+    Country,
     Currency,
+    Days,
+    Expression,
+    Factor,
     Format,
     Id,
     Instant,
     Key,
     Label,
+    Listed,
     Number,
     Positive,
+    Steps,
     Text,
     UnitCode,
     Zone,
 )
 
-
-class ProgramError(Exception):
-    """The program is wrong. Its lines name the rule, the field and the mend."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
+MOST_RULES, MOST_UNITS = 2_000, 100
 
 
 class _Strict(BaseModel):
@@ -73,15 +82,31 @@ class Unit(_Strict):
         return self
 
 
+Weekday = Literal[
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+]
+WEEKDAYS = get_args(Weekday)
+
+
 class When(_Strict):
     """Conditions. All must hold; an absent or empty one holds."""
 
-    merchants: list[Id] = []
-    currencies: list[Currency] = []
+    merchants: Listed[Id] = []
+    merchant_categories: Listed[Text] = []
+    order_categories: Listed[Literal["new-user-order", "existing-user-order"]] = []
+    currencies: Listed[Currency] = []
+    countries: Listed[Country] = []
+    channels: Listed[Literal["app", "webview"]] = []
+    accounts: Listed[Id] = []
     starts_at: Instant | None = None
     ends_at: Instant | None = None
+    weekdays: Listed[Weekday] = []
+    time_zone: Zone | None = None
     min_order_total: Number | None = None
     max_order_total: Number | None = None
+    segments: Listed[Text] = []
+    first_purchase: Literal["ever", "merchant"] | None = None
+    expression: Expression | None = None
 
     @model_validator(mode="after")
     def _can_ever_hold(self) -> "When":
@@ -97,6 +122,15 @@ class When(_Strict):
 
 def _wrong(field: str, said: str) -> PydanticCustomError:
     return PydanticCustomError("wrong", said, {"field": field})
+
+
+class Items(_Strict):
+    """Which line items count: those that every list given here has something of."""
+
+    categories: Listed[Text] = []
+    skus: Listed[Id] = []
+    gtins: Listed[Id] = []
+    attributes: Listed[Attribute] = []
 
 
 Amount = Literal["order_total", "commission"]
@@ -127,15 +161,54 @@ class Share(_Strict):
     of: Amount
 
 
+class Multiplier(_Strict):
+    """``factor`` - 1 times the base award of the same unit, as granted."""
+
+    kind: Literal["multiplier"]
+    factor: Factor
+
+
+class TopUp(_Strict):
+    """Whatever the unit's other rules leave missing to ``points``."""
+
+    kind: Literal["top_up"]
+    points: Positive
+
+
+class PerMember(_Strict):
+    """The most that one member gets of a rule in a period."""
+
+    amount: Steps
+    period: Literal["day", "week", "month", "year", "ever"]
+
+
+class Limits(_Strict):
+    """The most a rule grants; amounts in the unit's smallest step.
+
+    They belong to the rule's key, across editions.
+    """
+
+    per_order: Steps | None = None
+    per_member: PerMember | None = None
+    per_member_count: Steps | None = None
+    budget: Steps | None = None
+
+
 class Rule(_Strict):
-    """One rule: when it holds, and what it then gives."""
+    """One rule: when it holds, on which lines, what it then gives, and how much."""
 
     key: Key
     label: Label
     group: Literal["override", "base", "bonus"]
     unit: Code
     when: When = When()
-    reward: Annotated[Fixed | PerAmount | Share, Field(discriminator="kind")]
+    items: Items = Items()
+    reward: Annotated[
+        Fixed | PerAmount | Share | Multiplier | TopUp, Field(discriminator="kind")
+    ]
+    limits: Limits = Limits()
+    expires_after_days: Days | None = None
+    hold_days: Days | None = None
 
 
 class Program(_Strict):
@@ -143,8 +216,8 @@ class Program(_Strict):
 
     format: Format
     time_zone: Zone = "UTC"
-    units: list[Unit] = []
-    rules: list[Rule] = []
+    units: Annotated[list[Unit], Field(max_length=MOST_UNITS)] = []
+    rules: Annotated[list[Rule], Field(max_length=MOST_RULES)] = []
 
 
 _WORDS = Vocabulary(
@@ -154,25 +227,14 @@ _WORDS = Vocabulary(
         ("units", "value"): Worth,
         ("rules",): Rule,
         ("rules", "when"): When,
+        ("rules", "items"): Items,
         ("rules", "reward", "fixed"): Fixed,
         ("rules", "reward", "per_amount"): PerAmount,
         ("rules", "reward", "share"): Share,
-    },
-    later={
-        ("rules",): ("items", "limits", "expires_after_days", "hold_days"),
-        ("rules", "when"): (
-            "merchant_categories",
-            "order_categories",
-            "countries",
-            "channels",
-            "accounts",
-            "weekdays",
-            "time_zone",
-            "segments",
-            "first_purchase",
-            "expression",
-        ),
-        ("rules", "reward", "kind"): ("multiplier", "top_up"),
+        ("rules", "reward", "multiplier"): Multiplier,
+        ("rules", "reward", "top_up"): TopUp,
+        ("rules", "limits"): Limits,
+        ("rules", "limits", "per_member"): PerMember,
     },
     patterns=PATTERNS,
 )
@@ -194,15 +256,7 @@ def parse(data: object) -> Program:
 
 def parse_text(text: str) -> Program:
     """Check a program file's text. Raises ProgramError."""
-    try:
-        data = json.loads(
-            text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant
-        )
-    except RecursionError:
-        raise ProgramError(["not a program file: it is nested too deeply"]) from None
-    except ValueError as error:
-        raise ProgramError([f"not a JSON file: {error}"]) from None
-    return parse(data)
+    return parse(documents.read(text))
 
 
 def dump(program: Program) -> dict[str, Any]:
@@ -215,21 +269,14 @@ def dump(program: Program) -> dict[str, Any]:
     }
 
 
+def digest(content: dict[str, Any]) -> str:
+    """Names a program's plain data: the same program, the same digest."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _dump(part: BaseModel) -> dict[str, Any]:
     return part.model_dump(mode="json", exclude_defaults=True)
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{shown(twice)} stands twice in one object")
-    return data
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _contradictions(program: Program) -> Iterable[str]:

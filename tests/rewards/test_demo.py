@@ -77,6 +77,13 @@ def test_a_program_of_your_own_is_left_alone():
     assert Rule.objects.get().key == "mine"
 
 
+def test_the_program_names_stores_that_there_are():
+    program = vocabulary.parse_text(demo.PROGRAM.read_text(encoding="utf-8"))
+    named = {id for one in program.rules for id in one.when.merchants}
+    assert named < {store.external_id for store in demo.STORES}
+    assert "LIGHTING" in demo.STORES[5].elsewhere.values()
+
+
 def test_orders_that_waited_for_a_program_are_settled():
     settle_reports(report(customer_id=demo.CUSTOMER_ID))
     demo.make_world(at=NOW)

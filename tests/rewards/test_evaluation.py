@@ -1,16 +1,17 @@
-"""What rules give: pure arithmetic, against examples and an independent model."""
+"""What rules give: pure arithmetic, by example."""
 
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
-from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewards.program.evaluation import CompiledProgram
+from rewards.program.evaluation import NO_ROOM_KNOWN, CompiledProgram, Granted
+from rewards.program.facts import NOTHING_KNOWN, About, Facts
 from rewards.program.rewards import rounded
-from rewards.reports import PurchaseReport
+from rewards.reports import LineItem
 from tests.builders import (
     DOLLARS,
     MERCHANT,
@@ -24,7 +25,8 @@ from tests.builders import (
     share,
 )
 
-EXPONENT = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
+pytestmark = pytest.mark.once
+
 MODES = {
     "floor": ROUND_FLOOR,
     "ceil": ROUND_CEILING,
@@ -33,10 +35,36 @@ MODES = {
 }
 
 
-def awards(*rules: dict[str, Any], units: Any = None, **changes: Any) -> dict[str, int]:
-    data = program(*rules, units=units or (POINTS, DOLLARS))
-    granted = CompiledProgram(data).evaluate(report(**changes))
-    return {award.rule: award.granted for award in granted}
+def evaluated(
+    *rules: dict[str, Any],
+    units: Any = (POINTS, DOLLARS),
+    about: About = NOTHING_KNOWN,
+    room: Any = NO_ROOM_KNOWN,
+    **changes: Any,
+) -> list[Granted]:
+    data = program(*rules, units=units)
+    return CompiledProgram(data).evaluate(Facts(report(**changes), about), room)
+
+
+def awards(*rules: dict[str, Any], **changes: Any) -> dict[str, int]:
+    return {award.rule: award.granted for award in evaluated(*rules, **changes)}
+
+
+def line(category: str, total: int, **changes: Any) -> LineItem:
+    values = {"quantity": 1, "amount": total, "total": total, "commission": total // 10}
+    return LineItem(categories=(category,), **{**values, **changes})
+
+
+def multiplier(factor: str) -> dict[str, Any]:
+    return {"kind": "multiplier", "factor": factor}
+
+
+def top_up(points: str) -> dict[str, Any]:
+    return {"kind": "top_up", "points": points}
+
+
+def bonus(key: str, **changes: Any) -> dict[str, Any]:
+    return rule(key, group="bonus", **changes)
 
 
 def test_points_per_major_unit() -> None:
@@ -148,125 +176,181 @@ def test_awards_add_up_to_the_rounded_total() -> None:
     assert awards(*thirds, order_total=100) == {"r0": 0, "r1": 0, "r2": 1}
 
 
-numbers = st.decimals(Decimal("0.001"), Decimal("999"), places=3).map(
-    lambda d: format(d.normalize(), "f")
+LAMPS = {"categories": ["lighting"]}
+LINES = (line("LIGHTING", 1000), line("HOME", 8100))
+
+
+def test_only_matching_lines_count() -> None:
+    extra = bonus("lamps", items=LAMPS, reward=per_amount("2"))
+    assert awards(rule(), extra, lines=LINES) == {"base": 91, "lamps": 20}
+
+
+def test_without_a_matching_line_the_next_base_has_its_turn() -> None:
+    rules = [rule("lamps", items=LAMPS, reward=per_amount("2")), rule("rest")]
+    assert awards(*rules, lines=LINES[1:]) == {"rest": 91}
+    given_back = (line("LIGHTING", 0, quantity=0), LINES[1])
+    assert awards(*rules, lines=given_back) == {"rest": 91}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"categories": ["Lighting"]},
+        {"categories": ["floor lamps"]},
+        {"skus": ["LAMP-1", "LAMP-2"]},
+        {"gtins": ["0123"]},
+        {"attributes": ["colour=red", "colour=sand"]},
+        {"categories": ["LIGHTING"], "skus": ["LAMP-1"]},
+    ],
 )
-amounts = st.integers(-(10**6), 10**9)
-currencies = st.sampled_from(sorted(EXPONENT))
-rewards = st.one_of(
-    st.builds(fixed, numbers),
-    st.builds(
-        per_amount,
-        numbers,
-        numbers,
-        of=st.sampled_from(["order_total", "commission"]),
-        whole=st.booleans(),
-    ),
-    st.builds(share, numbers, st.sampled_from(["order_total", "commission"])),
-)
-
-
-@st.composite
-def rule_sets(draw: st.DrawFn) -> list[dict[str, Any]]:
-    rules = []
-    for n in range(draw(st.integers(1, 7))):
-        reward = draw(rewards)
-        unit = "USD" if reward["kind"] == "share" else draw(units_named)
-        when: dict[str, Any] = {}
-        if draw(st.booleans()):
-            when["currencies"] = draw(st.lists(currencies, min_size=1, unique=True))
-            when["min_order_total"] = draw(numbers)
-        group = draw(st.sampled_from(["override", "base", "bonus"]))
-        rules.append(rule(f"r{n}", group=group, unit=unit, when=when, reward=reward))
-    return rules
-
-
-units_named = st.sampled_from(["points", "USD"])
-
-
-@given(
-    rules=rule_sets(),
-    mode=st.sampled_from(sorted(MODES)),
-    totals=st.tuples(amounts, currencies, amounts, currencies),
-)
-def test_it_agrees_with_an_independent_model(
-    rules: list[dict[str, Any]], mode: str, totals: tuple[int, str, int, str]
-) -> None:
-    total, order_currency, commission, currency = totals
-    told = report(
-        order_total=total,
-        order_currency=order_currency,
-        commission=commission,
-        currency=currency,
+def test_what_a_line_can_be_chosen_by(items: dict[str, Any]) -> None:
+    lamp = line(
+        "LIGHTING",
+        1000,
+        subcategories=("Floor Lamps",),
+        sku="LAMP-1",
+        gtin="0123",
+        attributes=(("colour", "sand"),),
     )
-    units = [unit | {"rounding": mode} for unit in (POINTS, DOLLARS)]
-    data = program(*rules, units=units)
-    found = CompiledProgram(data).evaluate(told)
-    expected = _model(data, told)
-    assert {(a.rule, a.granted) for a in found if a.granted} == expected
-    assert all(a.granted == a.wanted >= 0 for a in found)
+    lamps = rule(items=items)
+    assert awards(lamps, lines=(lamp, line("HOME", 8100))) == {"base": 10}
+    assert awards(lamps, lines=(line("HOME", 8100, sku="lamp-1"),)) == {}
 
 
-def _model(data: dict[str, Any], told: PurchaseReport) -> set[tuple[str, int]]:
-    """The program file's text, read again and worked out with Fractions alone."""
-    expected = set()
-    for unit in data["units"]:
-        mine = [
-            (r, x)
-            for r in data["rules"]
-            if r["unit"] == unit["code"] and (x := _gives(r, unit, told)) is not None
-        ]
-        overrides = [pair for pair in mine if pair[0]["group"] == "override"]
-        bases = [pair for pair in mine if pair[0]["group"] == "base"]
-        kept = overrides[:1] or [
-            pair for pair in mine if pair[0]["group"] == "bonus" or pair == bases[0]
-        ]
-        before, running = 0, Fraction()
-        for one, exact in kept:
-            running += exact
-            after = _round(running, unit["rounding"])
-            expected.add((one["key"], after - before))
-            before = after
-    return {pair for pair in expected if pair[1]}
+def test_a_multiplier_adds_to_the_base_award_as_granted() -> None:
+    double = bonus("double", reward=multiplier("1.5"))
+    assert awards(rule(), double) == {"base": 91, "double": 45}
+    assert awards(rule(limits={"per_order": 50}), double) == {"base": 50, "double": 25}
+    assert awards(double) == {}
 
 
-def _gives(
-    one: dict[str, Any], unit: dict[str, Any], told: PurchaseReport
-) -> Fraction | None:
-    when, reward = one["when"], one["reward"]
-    total = Fraction(told.order_total or 0, 10 ** EXPONENT[told.order_currency])
-    if when and (
-        told.order_currency not in when["currencies"]
-        or total < Fraction(when["min_order_total"])
-    ):
-        return None
-    scale = 10 ** unit["decimals"]
-    if reward["kind"] == "fixed":
-        return Fraction(reward["points"]) * scale if total > 0 else None
-    commission = Fraction(told.commission or 0, 10 ** EXPONENT[told.currency])
-    of_total = reward["of"] == "order_total"
-    amount = max(total if of_total else commission, Fraction(0))
-    if reward["kind"] == "share":
-        own = told.order_currency if of_total else told.currency
-        if own != unit["code"]:
-            return None
-        return Fraction(reward["percent"]) / 100 * amount * scale
-    steps = amount / Fraction(reward["per"])
-    if reward["whole"]:
-        steps = Fraction(steps.numerator // steps.denominator)
-    return Fraction(reward["points"]) * scale * steps
+def test_a_multiplier_works_before_rounding() -> None:
+    # 9.99 and 9.99 more are 19.98.
+    rules = [rule(), bonus("double", reward=multiplier("2"))]
+    assert awards(*rules, order_total=999) == {"base": 9, "double": 10}
 
 
-def _round(value: Fraction, mode: str) -> int:
-    whole = value.numerator // value.denominator
-    rest = value - whole
-    up = {
-        "floor": False,
-        "ceil": rest > 0,
-        "half_up": rest >= Fraction(1, 2),
-        "half_even": rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2),
-    }
-    return whole + bool(up[mode])
+def test_a_multiplier_is_no_base_itself() -> None:
+    rules = [rule("double", reward=multiplier("2")), rule("base")]
+    assert awards(*rules) == {"base": 91}
+
+
+def test_a_top_up_comes_after_all_other_rules_of_its_unit() -> None:
+    rules = [
+        bonus("least", reward=top_up("200")),
+        rule(),
+        bonus("double", reward=multiplier("2")),
+        rule("cash", unit="USD", reward=share("50")),
+    ]
+    assert awards(*rules) == {"least": 18, "base": 91, "double": 91, "cash": 227}
+    assert awards(*rules, order_total=0, commission=0) == {}
+    assert awards(*rules, order_total=100_000)["base"] == 1000
+
+
+def test_limits_cut_and_what_was_wanted_is_kept() -> None:
+    [cut] = evaluated(rule(limits={"per_order": 50}))
+    assert (cut.wanted, cut.granted) == (91, 50)
+    [cut] = evaluated(rule(limits={"budget": 500}), room={"base": 7})
+    assert (cut.wanted, cut.granted) == (91, 7)
+    [none] = evaluated(rule(limits={"budget": 500}), room={"base": 0})
+    assert (none.wanted, none.granted) == (91, 0)
+
+
+def test_room_says_nothing_to_a_rule_without_limits() -> None:
+    assert awards(rule(), room={"base": 7}) == {"base": 91}
+
+
+def test_a_limit_holds_where_half_rounds_to_even() -> None:
+    # 0.5 rounds to 0, and 1.5 to 2: one more than the second rule may give.
+    half = POINTS | {"rounding": "half_even"}
+    rules = [
+        bonus("half", reward=fixed("0.5")),
+        bonus("one", reward=fixed("9"), limits={"per_order": 1}),
+        bonus("last", reward=fixed("0.5")),
+    ]
+    assert awards(*rules, units=(half,)) == {"half": 0, "one": 1, "last": 1}
+
+
+def test_days_until_an_award_is_available_come_with_it() -> None:
+    [held] = evaluated(rule(hold_days=30))
+    assert held.hold_days == 30
+
+
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        ({"merchant_categories": ["home", "garden"]}, True),
+        ({"merchant_categories": ["Home"]}, False),
+        ({"order_categories": ["new-user-order"]}, True),
+        ({"order_categories": ["existing-user-order"]}, False),
+        ({"countries": ["us"]}, True),
+        ({"countries": ["DE"]}, False),
+        ({"channels": ["webview"]}, True),
+        ({"channels": ["app"]}, False),
+        ({"accounts": ["acc-1"]}, True),
+        ({"accounts": ["acc-2"]}, False),
+        ({"segments": ["gold", "silver"]}, True),
+        ({"segments": ["silver"]}, False),
+        ({"first_purchase": "merchant"}, True),
+        ({"first_purchase": "ever"}, False),
+        ({"weekdays": ["tuesday"]}, True),
+        ({"weekdays": ["monday", "wednesday"]}, False),
+        ({"expression": "'gold' in member.segments && has(click.at)"}, True),
+        ({"expression": "purchase.order_total > 9100"}, False),
+    ],
+)
+def test_conditions_on_what_is_known_besides(when: dict[str, Any], holds: bool) -> None:
+    about = About(
+        segments=("gold",),
+        first=("merchant",),
+        merchant_categories=("home",),
+        click_at=ORDERED,
+        country="us",
+        channel="webview",
+    )
+    assert bool(awards(rule(when=when), about=about)) is holds
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day"),
+    [
+        ("America/New_York", "2026-11-09T04:59:59+00:00", "sunday"),
+        ("America/New_York", "2026-11-09T05:00:00+00:00", "monday"),
+        # Daylight saving: midnight there is four hours after midnight in UTC.
+        ("America/New_York", "2026-07-06T03:59:59+00:00", "sunday"),
+        ("America/New_York", "2026-07-06T04:00:00+00:00", "monday"),
+        ("Pacific/Kiritimati", "2026-11-08T10:00:00+00:00", "monday"),
+    ],
+)
+def test_a_weekday_is_that_of_the_zone(zone: str, at: str, day: str) -> None:
+    when = {"weekdays": [day], "time_zone": zone}
+    assert awards(rule(when=when), attributed_at=datetime.fromisoformat(at))
+
+
+@pytest.mark.parametrize(("least", "holds"), [(2, True), (3, False)])
+def test_lines_can_be_counted_by_an_expression(least: int, holds: bool) -> None:
+    lamps = f"items.filter(i, i.category == 'LIGHTING').size() >= {least}"
+    lines = tuple(LineItem(categories=(c,)) for c in ("LIGHTING", "HOME", "LIGHTING"))
+    assert bool(awards(rule(when={"expression": lamps}), lines=lines)) is holds
+
+
+def test_an_expression_that_fails_pays_nothing_at_all() -> None:
+    wrong = bonus("third", when={"expression": "items[2].quantity > 1"})
+    compiled = CompiledProgram(program(rule(), wrong))
+    matched = compiled.match(Facts(report()))
+    assert "“third”" in matched.failed
+    assert matched.claims == {}
+    assert compiled.grant(matched) == compiled.evaluate(Facts(report())) == []
+
+
+def test_an_expression_that_fails_is_noticed_in_a_rule_that_would_not_count() -> None:
+    second = rule("second", when={"expression": "items[2].quantity > 1"})
+    assert awards(rule(), second) == {}
+
+
+def test_an_expression_is_asked_only_where_all_else_holds() -> None:
+    when = {"merchants": ["org-x"], "expression": "items[2].quantity > 1"}
+    assert awards(rule(), bonus("elsewhere", when=when)) == {"base": 91}
 
 
 @given(st.integers(0, 10**9), st.integers(1, 64), st.sampled_from(sorted(MODES)))

@@ -32,6 +32,38 @@ COMPLETE = {
         ),
         rule("gift", group="bonus", reward=fixed("5")),
         rule("half", unit="USD", reward=share("50")),
+        rule(
+            "lamps",
+            group="bonus",
+            when={
+                "merchant_categories": ["home"],
+                "order_categories": ["new-user-order"],
+                "countries": ["us"],
+                "channels": ["app"],
+                "accounts": ["acc-1"],
+                "weekdays": ["saturday", "sunday"],
+                "time_zone": "Europe/Madrid",
+                "segments": ["gold"],
+                "first_purchase": "merchant",
+                "expression": "items.exists(item, item.quantity > 1)",
+            },
+            items={
+                "categories": ["LIGHTING"],
+                "skus": ["LAMP-1"],
+                "gtins": ["0123"],
+                "attributes": ["colour=sand"],
+            },
+            reward={"kind": "multiplier", "factor": "2"},
+            limits={
+                "per_order": 1,
+                "per_member": {"amount": 5, "period": "week"},
+                "per_member_count": 3,
+                "budget": 1000,
+            },
+            expires_after_days=365,
+            hold_days=30,
+        ),
+        rule("least", group="bonus", reward={"kind": "top_up", "points": "10"}),
     ],
 }
 
@@ -70,7 +102,6 @@ def giving(points: Any) -> dict[str, Any]:
 
 
 IN_QUOTES = "must be in quotes"
-LATER = "is not supported yet"
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     # The file itself.
@@ -170,17 +201,33 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (with_rule(reward=share("5", of="total")), 'rule "lamps": reward.of', "commission"),
     (with_rule(reward=share("5")), 'rule "lamps": reward', "per_amount gives points"),
     (with_rule(reward=share("5%"), unit="USD"), "reward.percent", "decimal string"),
-    # What later versions will know.
-    (with_rule(items={}), 'rule "lamps": items', LATER),
-    (with_rule(limits={"budget": 1}), 'rule "lamps": limits', LATER),
-    (with_rule(expires_after_days=90), 'rule "lamps": expires_after_days', LATER),
-    (with_rule(hold_days=30), 'rule "lamps": hold_days', LATER),
-    (with_when(segments=["gold"]), 'rule "lamps": when.segments', LATER),
-    (with_when(first_purchase="ever"), 'rule "lamps": when.first_purchase', LATER),
-    (with_when(expression="true"), 'rule "lamps": when.expression', LATER),
-    (with_when(weekdays=["monday"]), 'rule "lamps": when.weekdays', LATER),
-    (with_rule(reward={"kind": "multiplier"}), 'rule "lamps": reward.kind', LATER),
-    (with_rule(reward={"kind": "top_up"}), 'rule "lamps": reward.kind', LATER),
+    # Line items, limits, days.
+    (with_rule(items=[]), 'rule "lamps": items', "must be an object"),
+    (with_rule(items={"colour": []}), 'rule "lamps": items.colour', "categories, skus"),
+    (with_rule(items={"skus": "a"}), 'rule "lamps": items.skus', "must be a list"),
+    (with_rule(items={"attributes": ["red"]}), "items.attributes.0", "key=value"),
+    (with_rule(limits={"budget": 0}), 'rule "lamps": limits.budget', "at least 1"),
+    (with_rule(limits={"budget": "9"}), 'rule "lamps": limits.budget', "whole number"),
+    (with_rule(limits={"per_day": 1}), "limits.per_day", "per_order, per_member"),
+    (with_rule(limits={"per_member": {"amount": 1}}), "limits.per_member.period",
+     "is missing"),
+    (with_rule(limits={"per_member": {"amount": 1, "period": "hour"}}),
+     'rule "lamps": limits.per_member.period', "'month'"),
+    (with_rule(expires_after_days=0), "expires_after_days", "at least 1"),
+    (with_rule(hold_days=1.5), 'rule "lamps": hold_days', "whole number"),
+    # Conditions on the member, the day, the route.
+    (with_when(segments=[""]), 'rule "lamps": when.segments.0', "must not be empty"),
+    (with_when(first_purchase="once"), "when.first_purchase", "'ever' or 'merchant'"),
+    (with_when(weekdays=["Monday"]), 'rule "lamps": when.weekdays.0', "'monday'"),
+    (with_when(time_zone="CET+1"), 'rule "lamps": when.time_zone', "IANA time zone"),
+    (with_when(countries=["USA"]), 'rule "lamps": when.countries.0', "two letters"),
+    (with_when(channels=["web"]), 'rule "lamps": when.channels.0', "'webview'"),
+    (with_when(order_categories=["any"]), "when.order_categories.0", "new-user-order"),
+    # Rewards that follow from others.
+    (with_rule(reward={"kind": "multiplier", "factor": "0.5"}),
+     'rule "lamps": reward.factor', "at least 1"),
+    (with_rule(reward={"kind": "multiplier", "factor": 2}), "reward.factor", IN_QUOTES),
+    (with_rule(reward={"kind": "top_up"}), 'rule "lamps": reward.points', "is missing"),
 ]  # fmt: skip
 
 

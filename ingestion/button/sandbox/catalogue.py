@@ -99,8 +99,10 @@ class Brand:
 
     @property
     def goods(self) -> list[Goods]:
-        category = self.store.category
-        named = [Goods(n, price, category) for n, price in self.store.goods.items()]
+        store = self.store
+        named = [
+            Goods(n, price, store.category_of(n)) for n, price in store.goods.items()
+        ]
         extra = [Goods(n, price, n.upper()) for n, price in self.extra.items()]
         return [*named, *extra]
 
