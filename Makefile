@@ -21,7 +21,7 @@ PLAIN = ENV_FILE=/dev/null DATA_DIR=.venv/data DATABASE_URL= DEBUG=true ALLOWED_
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres lint types check ci lock clean \
-	bench-settle bench-intake bench-poll bench-short storm poll-storm styles chromium sandbox-env
+	bench-settle bench-intake bench-poll bench-backtest bench-short storm poll-storm styles chromium sandbox-env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -68,17 +68,28 @@ bench-intake: .venv/dev.stamp ## accepted webhooks a second
 bench-poll: .venv/dev.stamp ## polled orders a second
 	$(VENV)/python -m benchmarks.poll
 
+bench-backtest: .venv/dev.stamp ## 1,000,000 purchases tried on a draft
+	$(VENV)/python -m benchmarks.backtest
+
+bench-rules: .venv/dev.stamp ## evaluations a second, against other libraries
+	$(VENV)/python -m benchmarks.rules
+
 bench-short: .venv/dev.stamp ## all of them, and the storm of polling, briefly
 	$(VENV)/python -m benchmarks.settle --short
 	$(VENV)/python -m benchmarks.intake --short
 	$(VENV)/python -m benchmarks.poll --short
 	$(VENV)/python -m benchmarks.poll_storm --short
+	$(VENV)/python -m benchmarks.rules --short
+	$(VENV)/python -m benchmarks.backtest --short
 
 storm: .venv/dev.stamp ## deliveries under kill -9, then every invariant
 	$(VENV)/python -m benchmarks.storm
 
 poll-storm: .venv/dev.stamp ## 200,000 orders polled under faults and kill -9
 	$(VENV)/python -m benchmarks.poll_storm
+
+rules-storm: .venv/dev.stamp ## 200,000 random evaluations, everything hostile
+	$(VENV)/python -m benchmarks.rules_storm
 
 lock: .venv/dev.stamp ## compile requirements*.txt from requirements*.in
 	for name in requirements requirements-embedded requirements-dev; do \
