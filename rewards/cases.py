@@ -6,13 +6,12 @@ from datetime import datetime
 from json import dumps
 from typing import Any
 
-from django.conf import settings
-
-from rewards.history import History
-from rewards.models import NetworkAccount
-from rewards.parties import Parties
-from rewards.reports import DECLINED, VALIDATED, Arrival, Outcome, PurchaseReport
-from rewards.standing import Standing, advance, flags
+from rewards.history import History, decided
+from rewards.models import Decision, NetworkAccount, Settlement
+from rewards.parties import Left, Parties, Store
+from rewards.reports import DECLINED, Arrival, Outcome, PurchaseReport
+from rewards.reviews import why_held
+from rewards.standing import Standing, advance, flags, leaves_doubt
 
 ROW = (
     "id",
@@ -35,6 +34,7 @@ ROW = (
     "report_id",
     "review",
     "flags",
+    "pinned_id",
 )
 """The columns of a purchase that follow from its standing, in the order of row()."""
 
@@ -59,30 +59,34 @@ class Case:
     account: NetworkAccount
     order_key: str
     member_before: int | None
+    merchant_before: int | None
     review_before: str
     settlement_before: int | None
     due_before: datetime | None
+    pinned_id: int | None
     elder: NetworkAccount | None
     twin: bool
     history: History
     recheck: bool
     standing: Standing = field(init=False)
-    state_before: PurchaseReport | None = field(init=False)
+    standing_before: Standing | None = field(init=False)
     report_ids: dict[bytes, int] = field(init=False)
     heard: list[PurchaseReport] = field(init=False)
     new: list[New] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
+    decision: Decision | None = None
     settlement_id: int = 0
     member_id: int | None = None
-    merchant_id: int | None = None
-    click_id: int | None = None
+    holder: str = ""
+    store: Store | None = None
+    click: Left | None = None
     customer_id: str = ""
-    clicked_by: str = ""
+    failed: str = ""
 
     def __post_init__(self) -> None:
         standing = self.history.standing()
         self.standing = standing  # type: ignore[assignment]  # until the first report
-        self.state_before = standing.report if standing else None
+        self.standing_before = standing
         self.report_ids = {r.digest: id for id, r in self.history.reports.items()}
         self.heard = list(self.history.reports.values())
 
@@ -92,9 +96,19 @@ class Case:
         return self.standing.report
 
     @property
+    def state_before(self) -> PurchaseReport | None:
+        return self.standing_before.report if self.standing_before else None
+
+    @property
+    def evaluation_before(self) -> Settlement | None:
+        """The evaluation whose awards are current."""
+        evaluations = self.history.evaluations
+        return evaluations[-1] if evaluations else None
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing of it has been settled before."""
-        return self.state_before is None
+        return self.standing_before is None
 
     @property
     def touched(self) -> bool:
@@ -121,9 +135,29 @@ class Case:
         )
 
     @property
+    def about_somebody(self) -> bool:
+        """Whether it is a member's order, of which facts are kept."""
+        return self.member_id is not None and self.report.rewarded
+
+    @property
+    def merchant_id(self) -> int | None:
+        return self.store.id if self.store else None
+
+    @property
     def review(self) -> str:
-        """Why staff must look; while they haven't, nothing moves."""
-        return self.standing.contradiction or self._held()
+        """Why staff must look; while they haven't, nothing moves.
+
+        What has failed is tried again whenever the purchase is touched.
+        """
+        return self._frozen or self.failed
+
+    @property
+    def _held(self) -> str:
+        return why_held(self.standing, self.account, self.elder, self.clicked_by)
+
+    @property
+    def _frozen(self) -> str:
+        return self.standing.contradiction or self._held
 
     @property
     def evaluates(self) -> bool:
@@ -132,13 +166,14 @@ class Case:
         A contradiction freezes what stood before it, so a final state that came in
         the same batch is still paid, as if the two had come apart.
         """
-        if (self.review_before and self.review) or self._held():
+        if (self.review_before and self._frozen) or self._held:
             return False
         return (
             self.recheck
             or bool(self.review_before)
             or self.state_before is not self.report
             or self.member_before != self.member_id
+            or self.standing.places_differently(self.standing_before)
         )
 
     def add(self, arrival: Arrival, index: int) -> None:
@@ -165,18 +200,34 @@ class Case:
                 index,
                 changed=after.differs_from(before),
                 contradicts=bool(after.contradiction),
-                doubtful=_doubts(after, report),
+                doubtful=leaves_doubt(after, report),
             )
         )
+
+    def decide(self, decision: Decision) -> None:
+        """Take in what staff decided about this purchase alone, or about many."""
+        self.decision = decision
+        if decision.purchase_id:
+            self.standing = advance(self.standing, decided(decision, self.history))
+        if decision.rerun is None:
+            return
+        if decision.kind == Decision.Kind.RERUN:
+            self.pinned_id = decision.rerun.edition_id
+        else:
+            self.pinned_id = self.history.pin_without(decision.rerun)
 
     def meet(self, parties: Parties) -> None:
         """Learn who the customer id, the click and the merchant are."""
         standing, report = self.standing, self.report
-        click = parties.clicks.get(standing.click_reference)
-        self.click_id, self.clicked_by = click or (None, "")
+        self.click = parties.clicks.get(standing.click_reference)
         self.customer_id = standing.customer_id or self.clicked_by
         self.member_id = standing.assigned_to or parties.members.get(self.customer_id)
-        self.merchant_id = parties.merchants.get((report.network, report.merchant))
+        self.holder = parties.names.get(self.member_id or 0, "")
+        self.store = parties.merchants.get((report.network, report.merchant))
+
+    @property
+    def clicked_by(self) -> str:
+        return self.click.customer_id if self.click else ""
 
     def number(self, settlement_id: int, report_ids: Iterable[int]) -> None:
         """Take the numbers that this settling was given."""
@@ -206,7 +257,7 @@ class Case:
             self.merchant_id,
             self.member_id,
             self.customer_id,
-            self.click_id,
+            self.click.id if self.click else None,
             report.order_number or self._told("order_number"),
             report.order_total or 0,
             report.order_currency,
@@ -219,6 +270,7 @@ class Case:
             self.report_id,
             self.review,
             dumps(found) if (found := flags(self.standing)) else "[]",
+            self.pinned_id,
         )
 
     def _told(self, name: str) -> str:
@@ -235,46 +287,8 @@ class Case:
     def _became(self, new: New) -> Outcome:
         if not new.arrival.report.rewarded:
             return Outcome("ignored", "App installs are never rewarded.", self.id)
-        if new.contradicts or self._held():
+        if new.contradicts or self._held or self.failed:
             return Outcome("review", self.review, self.id)
         if not new.changed:
             return Outcome("unchanged", "A newer state is known already.", self.id)
         return Outcome("settled", "", self.id)
-
-    def _somebody_elses_click(self) -> bool:
-        """Whether the link was edited, or shared, and staff have not looked yet."""
-        standing = self.standing
-        told, accepted = standing.customer_id, standing.accepted
-        if not (self.clicked_by and told) or self.clicked_by == told:
-            return False
-        seen = accepted is not None and accepted.customer_id == told
-        return not seen and standing.assigned_to is None
-
-    def _held(self) -> str:
-        """Why this purchase waits for staff although nothing contradicts itself."""
-        report = self.report
-        if report is self.standing.accepted or not report.rewarded:
-            return ""
-        if report.status == VALIDATED and report.commission is None:
-            return "Validated without a commission."
-        if report.status == VALIDATED and report.order_total is None:
-            return "Validated without an order total."
-        if self._somebody_elses_click():
-            return f"It names the click of another member, {self.clicked_by}."
-        if self.account.rewarding is not None:
-            return ""
-        if not settings.REWARD_NEW_ACCOUNTS:
-            return f"Nobody has confirmed the account {self.account}."
-        if self.elder:
-            return f"The account {self.elder} has the same order."
-        return ""
-
-
-def _doubts(standing: Standing, new: PurchaseReport) -> bool:
-    """Whether a new report leaves a doubt that nobody has asked about.
-
-    What was read to settle one asks nothing again: it would be asked for ever.
-    """
-    if new.confirmed or not standing.doubtful:
-        return False
-    return bool(standing.contradiction) or new.rank[:2] == standing.report.rank[:2]

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from rewards import bulk
 from rewards.cases import Case
-from rewards.history import History, decided, histories
+from rewards.history import History, histories
 from rewards.models import Decision, NetworkAccount, Purchase, Report
 from rewards.races import Raced
 from rewards.reports import REWARDED_CATEGORIES, Arrival, PurchaseReport
-from rewards.standing import advance
 
 Key = tuple[int, str]
 """Account id and order key, or account id and transaction id."""
@@ -23,10 +22,12 @@ class Locked(NamedTuple):
     account_id: int
     order_key: str
     member_id: int | None = None
+    merchant_id: int | None = None
     review: str = ""
     settlement_id: int | None = None
     report_id: int | None = None
     due_at: datetime | None = None
+    pinned_id: int | None = None
 
     @property
     def settled(self) -> bool:
@@ -55,9 +56,9 @@ def open_cases(
         if place not in cases:
             raise Raced  # another worker has renamed it since we looked
         cases[place].add(arrival, index)
-    if decision and decision.purchase_id:
-        case = cases[decision.purchase_id]
-        case.standing = advance(case.standing, decided(decision, case.history))
+    if decision:
+        for id in wanted & cases.keys():
+            cases[id].decide(decision)
     return list({case.id: case for case in cases.values()}.values())
 
 
@@ -180,9 +181,11 @@ def _cases(
             account=accounts[row.account_id],
             order_key=row.order_key,
             member_before=row.member_id,
+            merchant_before=row.merchant_id,
             review_before=row.review,
             settlement_before=row.settlement_id,
             due_before=row.due_at,
+            pinned_id=row.pinned_id,
             elder=elders.get(row.id),
             twin=firsts[row.order_key] != row.id,
             history=known.get(row.id) or History(),

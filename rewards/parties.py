@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from django.conf import settings
 
@@ -16,22 +16,41 @@ from rewards.models.members import CUSTOMER_ID
 from rewards.standing import Standing
 
 
+class Store(NamedTuple):
+    """A merchant, and the categories that it has at present."""
+
+    id: int
+    categories: tuple[str, ...]
+
+
+class Left(NamedTuple):
+    """A click of ours: who left for a store, and when."""
+
+    id: int
+    customer_id: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Look-ups of one batch."""
+    """Look-ups of one batch. ``names`` are the customer ids of members by id."""
 
     members: dict[str, int]
-    merchants: dict[tuple[str, str], int]
-    clicks: dict[str, tuple[int, str]]
+    names: dict[int, str]
+    merchants: dict[tuple[str, str], Store]
+    clicks: dict[str, Left]
 
     @classmethod
     def of(cls, standings: Sequence[Standing], *, at: datetime) -> Self:
         """Everyone named by these; unknown merchants and members are made."""
         clicks = _clicks({s.click_reference for s in standings} - {""})
         customers = {s.customer_id for s in standings}
-        customers |= {customer_id for _, customer_id in clicks.values()}
+        customers |= {click.customer_id for click in clicks.values()}
+        members = _members(customers - {""}, at=at)
+        assigned = {s.assigned_to for s in standings if s.assigned_to}
         return cls(
-            members=_members(customers - {""}, at=at),
+            members=members,
+            names={id: name for name, id in members.items()} | _names(assigned),
             merchants=_merchants(
                 {
                     (report.network, report.merchant): report.merchant_name
@@ -69,38 +88,41 @@ def _member_ids(customer_ids: set[str]) -> dict[str, int]:
     return dict(known.values_list("customer_id", "id"))
 
 
+def _names(ids: set[int]) -> dict[int, str]:
+    if not ids:
+        return {}
+    known = Member.objects.filter(pk__among=ids)
+    return dict(known.values_list("pk", "customer_id"))
+
+
 def _merchants(
     names: dict[tuple[str, str], str], *, at: datetime
-) -> dict[tuple[str, str], int]:
-    found = _merchant_ids(names)
+) -> dict[tuple[str, str], Store]:
+    found = _stores(names)
     if unseen := sorted(names.keys() - found.keys()):
         bulk.insert_missing(
             Merchant,
             ("network", "external_id", "name", "slug", "homepage_url", "created_at"),
             [(*key, names[key][:200], "", "", at) for key in unseen],
         )
-        found |= _merchant_ids(unseen)
+        found |= _stores(unseen)
     return found
 
 
-def _merchant_ids(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+def _stores(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Store]:
     known = Merchant.objects.filter(external_id__among={id for _, id in keys})
     return {
-        (network, external_id): pk
-        for network, external_id, pk in known.values_list(
-            "network", "external_id", "pk"
+        (network, external_id): Store(pk, tuple(categories))
+        for network, external_id, pk, categories in known.values_list(
+            "network", "external_id", "pk", "categories"
         )
     }
 
 
-def _clicks(references: set[str]) -> dict[str, tuple[int, str]]:
+def _clicks(references: set[str]) -> dict[str, Left]:
     ours = {reference for reference in references if is_ours(reference)}
     if not ours:
         return {}
     known = Click.objects.filter(reference__among=ours)
-    return {
-        reference: (pk, customer_id)
-        for reference, pk, customer_id in known.values_list(
-            "reference", "pk", "customer_id"
-        )
-    }
+    rows = known.values_list("reference", "pk", "customer_id", "clicked_at")
+    return {row[0]: Left(*row[1:]) for row in rows}

@@ -5,31 +5,23 @@ post the difference to what is posted already. One report is a small batch.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from json import dumps
 
 from django.db import IntegrityError, transaction
 
 from rewards import bulk, interlock, ledger
+from rewards.awards import Awarded
 from rewards.cases import ROW, Case
 from rewards.ledger import Posting, Pot
-from rewards.models import Account, Award, Decision, Purchase, Report, Settlement, Unit
+from rewards.models import Account, Award, Decision, Purchase, Report, Settlement
 from rewards.opening import open_cases
 from rewards.parties import Parties
-from rewards.program.editions import Editions, compiled
-from rewards.program.evaluation import Granted
 from rewards.races import Raced
-from rewards.reports import VALIDATED, Arrival, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What a state is worth now, and by which edition."""
-
-    edition_id: int | None
-    awards: Sequence[Granted] = ()
-    due_at: datetime | None = None
+from rewards.reports import VALIDATED, Arrival, Outcome, PurchaseReport
+from rewards.usage import Units
+from rewards.worths import Worth, work_out
 
 
 def settle(
@@ -62,17 +54,13 @@ def _in_order(cases: list[Case]) -> list[Case]:
 
 
 def _settle(cases: list[Case], *, decision: Decision | None, at: datetime) -> None:
-    units = dict(Unit.objects.values_list("code", "id"))
-    editions = Editions.load()
+    worths = work_out(cases, units=Units.load(), at=at)
     posted = ledger.posted([case.id for case in cases if not case.is_new])
-    worths = {
-        case.id: _worth(case, editions, at=at) for case in cases if case.evaluates
-    }
     _number(cases)
     _write_purchases(cases, worths, at=at)
     _write_settlements(cases, worths, decision=decision, at=at)
     _write_reports(cases)
-    _write_awards(cases, worths, units)
+    _write_awards(cases, worths)
     ledger.post(
         [
             Posting(
@@ -86,7 +74,7 @@ def _settle(cases: list[Case], *, decision: Decision | None, at: datetime) -> No
             if case.id in worths
             and (
                 changes := ledger.difference(
-                    _target(case, worths[case.id], units), posted.get(case.id, {})
+                    _target(case, worths[case.id], at=at), posted.get(case.id, {})
                 )
             )
         ],
@@ -94,27 +82,22 @@ def _settle(cases: list[Case], *, decision: Decision | None, at: datetime) -> No
     )
 
 
-def _worth(case: Case, editions: Editions, *, at: datetime) -> Worth:
-    report = case.report
-    certain_at = editions.settles_from(report.attributed_at, now=at)
-    if certain_at:
-        return Worth(None, due_at=certain_at)
-    edition_id = editions.at(report.attributed_at)
-    if edition_id is None or not case.earns:
-        return Worth(edition_id)
-    return Worth(edition_id, compiled(edition_id).evaluate(report))
-
-
-def _target(case: Case, worth: Worth, units: dict[str, int]) -> dict[Pot, int]:
+def _target(case: Case, worth: Worth, *, at: datetime) -> dict[Pot, int]:
     """What should stand in the member's pots, by unit and bucket."""
     target: dict[Pot, int] = {}
-    kind = Account.Kind.PENDING
-    if case.report.status == VALIDATED:
-        kind = Account.Kind.AVAILABLE
+    final = _state(case, worth).status == VALIDATED
     for award in worth.awards:
-        pot = Pot(case.member_id or 0, units[award.unit], kind.value)
+        available = final and not award.held(at=at)
+        kind = Account.Kind.AVAILABLE if available else Account.Kind.PENDING
+        pot = Pot(case.member_id or 0, award.unit_id, kind.value)
         target[pot] = target.get(pot, 0) + award.granted
     return target
+
+
+def _state(case: Case, worth: Worth) -> PurchaseReport:
+    """The state that it is the worth of."""
+    earlier = worth.report_id
+    return case.history.reports[earlier] if earlier else case.report
 
 
 def _number(cases: list[Case]) -> None:
@@ -151,9 +134,9 @@ def _write_purchases(
 
 def _current(case: Case, worth: Worth | None) -> tuple[int | None, datetime | None]:
     """Which settlement's awards are current, and when time will change the worth."""
-    if worth:
-        return case.settlement_id, worth.due_at
-    return case.settlement_before, None if case.review else case.due_before
+    due_at = worth.due_at if worth else case.due_before
+    current = case.settlement_id if worth else case.settlement_before
+    return current, None if case.review else due_at
 
 
 def _write_settlements(
@@ -168,25 +151,36 @@ def _write_settlements(
         (
             "id",
             "purchase_id",
-            "report_id",
-            "edition_id",
             "member_id",
             "decision_id",
             "settled_at",
+            "report_id",
+            "edition_id",
+            "facts",
+            "pinned",
         ),
         [
             (
                 case.settlement_id,
                 case.id,
-                case.report_id if case.id in worths else None,
-                worths[case.id].edition_id if case.id in worths else None,
                 case.member_id,
                 decision.pk if decision else None,
                 at,
+                *_evaluation(case, worths.get(case.id)),
             )
             for case in cases
         ],
     )
+
+
+def _evaluation(
+    case: Case, worth: Worth | None
+) -> tuple[int | None, int | None, str, bool]:
+    """What was evaluated, under which edition, from which facts, and who chose it."""
+    if worth is None:
+        return None, None, "{}", False
+    report_id = worth.report_id or case.report_id
+    return report_id, worth.edition_id, dumps(worth.facts), worth.pinned
 
 
 def _write_reports(cases: list[Case]) -> None:
@@ -231,21 +225,12 @@ def _write_reports(cases: list[Case]) -> None:
     )
 
 
-def _write_awards(
-    cases: list[Case], worths: dict[int, Worth], units: dict[str, int]
-) -> None:
+def _write_awards(cases: list[Case], worths: dict[int, Worth]) -> None:
     bulk.insert(
         Award,
-        ("settlement_id", "rule", "unit_id", "wanted", "granted", "why"),
+        ("settlement_id", *Awarded._fields),
         [
-            (
-                case.settlement_id,
-                award.rule,
-                units[award.unit],
-                award.wanted,
-                award.granted,
-                award.why,
-            )
+            (case.settlement_id, *award)
             for case in cases
             if case.id in worths
             for award in worths[case.id].awards

@@ -26,20 +26,31 @@ class Resolved:
 
 Fact = PurchaseReport | Assigned | Resolved
 
+_TELLERS = {
+    "told_by": "customer_id",
+    "clicked_by": "click_reference",
+    "country_by": "country",
+    "channel_by": "channel",
+}
+"""What a report may leave out, by where its greatest teller is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The state so far.
 
-    ``told_by`` is the greatest report that names a customer, ``clicked_by`` likewise
-    a click: neither needs to be the report whose state holds. ``accepted`` is the
-    report that staff resolved on. A contradiction freezes all of it: what comes after
-    waits in ``later`` until staff resolve.
+    ``told_by`` is the greatest report that names a customer; ``clicked_by`` likewise
+    a click, ``country_by`` a country, ``channel_by`` a channel: none needs to be the
+    report whose state holds. ``accepted`` is the report that staff resolved on. A
+    contradiction freezes all of it: what comes after waits in ``later`` until staff
+    resolve.
     """
 
     report: PurchaseReport
     told_by: PurchaseReport | None = None
     clicked_by: PurchaseReport | None = None
+    country_by: PurchaseReport | None = None
+    channel_by: PurchaseReport | None = None
     assigned_to: int | None = None
     accepted: PurchaseReport | None = None
     contradiction: str = ""
@@ -55,6 +66,14 @@ class Standing:
         return self.clicked_by.click_reference if self.clicked_by else ""
 
     @property
+    def country(self) -> str:
+        return self.country_by.country if self.country_by else ""
+
+    @property
+    def channel(self) -> str:
+        return self.channel_by.channel if self.channel_by else ""
+
+    @property
     def doubtful(self) -> bool:
         """Whether only the network can say what holds."""
         return self.tied or bool(self.contradiction)
@@ -66,8 +85,15 @@ class Standing:
             or self.report is not before.report
             or self.customer_id != before.customer_id
             or self.click_reference != before.click_reference
+            or self.places_differently(before)
             or self.contradiction != before.contradiction
         )
+
+    def places_differently(self, before: "Standing | None") -> bool:
+        """Whether another country or channel is known now: rules may ask for them."""
+        if before is None:
+            return True
+        return (self.country, self.channel) != (before.country, before.channel)
 
 
 def stand(history: Iterable[Fact]) -> Standing | None:
@@ -106,6 +132,16 @@ def flags(standing: Standing) -> list[str]:
         if sum(line.commission for line in report.lines) != (report.commission or 0):
             found.append("The lines do not add up to the commission.")
     return found
+
+
+def leaves_doubt(standing: Standing, new: PurchaseReport) -> bool:
+    """Whether a new report leaves a doubt that nobody has asked about.
+
+    What was read to settle one asks nothing again: it would be asked for ever.
+    """
+    if new.confirmed or not standing.doubtful:
+        return False
+    return bool(standing.contradiction) or new.rank[:2] == standing.report.rank[:2]
 
 
 def _reported(standing: Standing | None, new: PurchaseReport) -> Standing:
@@ -166,15 +202,15 @@ def _resolved(standing: Standing, chosen: PurchaseReport) -> Standing:
 
 
 def _named(standing: Standing, new: PurchaseReport) -> Standing:
-    """The standing with the customer and the click that this report names."""
-    told, clicked = standing.told_by, standing.clicked_by
-    if new.customer_id:
-        told = _greater(told, new) if told else new
-    if new.click_reference:
-        clicked = _greater(clicked, new) if clicked else new
-    if told is standing.told_by and clicked is standing.clicked_by:
-        return standing
-    return replace(standing, told_by=told, clicked_by=clicked)
+    """The standing with all that this report names and another may leave out."""
+    changed = {}
+    for teller, name in _TELLERS.items():
+        if getattr(new, name):
+            before = getattr(standing, teller)
+            greatest = _greater(before, new) if before else new
+            if greatest is not before:
+                changed[teller] = greatest
+    return replace(standing, **changed) if changed else standing  # type: ignore[arg-type]
 
 
 def _ties(one: PurchaseReport, other: PurchaseReport) -> bool:

@@ -32,13 +32,14 @@ _POSTED = """
 
 _AWARDED = """
     SELECT p.id AS purchase_id, s.member_id, w.unit_id,
-           CASE r.status WHEN 'validated' THEN 'available' ELSE 'pending' END AS kind,
-           -SUM(w.granted) AS amount
+           CASE WHEN r.status = 'validated'
+               AND (w.held_until IS NULL OR w.held_until <= s.settled_at)
+               THEN 'available' ELSE 'pending' END AS kind,
+           -w.granted AS amount
     FROM rewards_purchase p
     JOIN rewards_settlement s ON s.id = p.settlement_id
     JOIN rewards_report r ON r.id = s.report_id
     JOIN rewards_award w ON w.settlement_id = s.id
-    GROUP BY p.id, s.member_id, w.unit_id, r.status
 """
 
 QUERIES: dict[str, str] = {
@@ -78,8 +79,19 @@ QUERIES: dict[str, str] = {
         ) z
         GROUP BY purchase_id, member_id, unit_id, kind HAVING SUM(amount) <> 0
     """,
-    "no award grants more than it wanted": """
-        SELECT id FROM rewards_award WHERE granted > wanted
+    "no unit grants more than its rules wanted": """
+        SELECT DISTINCT settlement_id FROM rewards_award
+        GROUP BY settlement_id, unit_id HAVING SUM(granted) > SUM(wanted)
+    """,
+    "every budget is the sum of the awards that it paid": """
+        SELECT b.id FROM rewards_budget b
+        LEFT JOIN (
+            SELECT w.rule, w.unit_id, SUM(w.granted) AS total
+            FROM rewards_purchase p
+            JOIN rewards_award w ON w.settlement_id = p.settlement_id
+            GROUP BY w.rule, w.unit_id
+        ) t ON t.rule = b.rule AND t.unit_id = b.unit_id
+        WHERE b.used <> COALESCE(t.total, 0)
     """,
     "a final purchase never changed state": """
         SELECT s.purchase_id FROM rewards_settlement s
@@ -89,7 +101,8 @@ QUERIES: dict[str, str] = {
             OR q.order_total <> r.order_total OR q.commission <> r.commission)
         WHERE NOT EXISTS (
             SELECT 1 FROM rewards_settlement d
-            JOIN rewards_decision v ON v.id = d.decision_id AND v.kind = 'resolve'
+            JOIN rewards_decision v ON v.id = d.decision_id
+                AND v.kind IN ('resolve', 'undo_rerun')
             WHERE d.purchase_id = s.purchase_id AND d.id > s.id AND d.id <= l.id
         )
     """,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier, Event
 from time import sleep
 
@@ -19,6 +20,7 @@ from django.core.management import call_command
 from django.db import OperationalError, close_old_connections, connection, transaction
 from django.db.models import QuerySet
 from django.test import override_settings
+from psycopg.errors import DeadlockDetected
 
 from rewards.decisions import decide_account
 from rewards.members import put_member
@@ -31,10 +33,12 @@ from tests.builders import (
     NOW,
     ORDERED,
     balances,
+    fixed,
     program,
     publish_program,
     purchase,
     report,
+    rule,
     settle_reports,
 )
 
@@ -138,6 +142,49 @@ def twins() -> int:
     return int(held != 15 or balances() != {("points", "pending"): 91 * 15})
 
 
+def budget() -> int:
+    """More orders of one point than a budget has points, by few members."""
+    year = {"amount": 1000, "period": "year"}
+    publish_program(rule(limits={"budget": 1000, "per_member": year}))
+    chance, members = random.Random(7), [f"member-{n}" for n in range(12)]
+    orders = [
+        report(
+            order_id=f"one-{n}",
+            transaction_id=f"tx-{n}",
+            order_total=100,
+            customer_id=chance.choice(members),
+        )
+        for n in range(1200)
+    ]
+    batches = [orders[n : n + 10] for n in range(0, len(orders), 10)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(_settle_for_changing_member, batches))
+    granted = sum(amount for m in members for amount in balances(m).values())
+    violations = sum(check.violations for check in checks())
+    print(f"{granted} granted of 1000, {violations} violations")
+    return int(granted != 1000 or violations > 0)
+
+
+def firsts() -> int:
+    """Two workers settle two orders of a member who had none before."""
+    publish_program(rule(reward=fixed("5"), when={"first_purchase": "ever"}))
+    barrier, wrong = Barrier(2), 0
+
+    def meet(order: str, member: str) -> None:
+        one = report(order_id=order, transaction_id=order, customer_id=member)
+        barrier.wait()
+        settle_reports(one)
+
+    for round in range(25):
+        member = f"member-{round}"
+        put_member(member, at=NOW)
+        orders = [partial(meet, f"{member}-{n}", member) for n in (1, 2)]
+        _together(*orders)
+        wrong += balances(member) != {("points", "pending"): 5}
+    print(f"{wrong} of 25 had two first orders, or none")
+    return int(wrong > 0)
+
+
 def decide() -> int:
     """Staff exclude an account while its first order is being settled."""
     settle_reports(report(order_id="known", order_total=0))
@@ -165,6 +212,24 @@ def enrol() -> int:
     return int(balances() != {("points", "pending"): 91})
 
 
+def line() -> int:
+    """An edition is published while orders are settled one upon the other."""
+    ended = []
+
+    def publish() -> None:
+        publish_draft(now=NOW)
+        ended.append("publishing")
+
+    def settle() -> None:
+        sleep(0.2)  # the first is not committed yet, and publishing waits for it
+        settle_reports(report(order_id="next", transaction_id="tx-next"))
+        ended.append("settling")
+
+    _while_settling(lambda: _together(publish, settle))
+    print(f"expected publishing first, found {ended}")
+    return int(ended != ["publishing", "settling"])
+
+
 def _while_settling(change: Callable[[], object]) -> None:
     """Make a change after an order was settled and before that is committed."""
     written = Event()
@@ -182,13 +247,25 @@ def _while_settling(change: Callable[[], object]) -> None:
     _together(worker, other)
 
 
+def _settle_for_changing_member(batch: list) -> None:
+    """While the host application changes one of its members; nothing may deadlock."""
+    try:
+        put_member(batch[0].customer_id, at=NOW, segments=[batch[0].order_id])
+        _settle(batch)
+    except OperationalError as error:
+        if isinstance(error.__cause__, DeadlockDetected):
+            raise
+        _settle(batch)  # a slow machine has waited too long for a lock
+
+
 def _settle(batch: list) -> None:
     """As a worker would: whatever the database can't do now is done again."""
     for _ in range(20):
         try:
             settle_reports(*batch)
             break
-        except (Raced, OperationalError):
+        except (Raced, OperationalError) as error:
+            assert not isinstance(error.__cause__, DeadlockDetected)
             close_old_connections()
     else:
         raise AssertionError("never settled")
@@ -211,7 +288,7 @@ def main(name: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     call_command("migrate", verbosity=0)
-    if name != "publish":
+    if name not in ("publish", "budget", "firsts"):
         publish_program()
     return PROGRAMS[name]()
 
@@ -221,9 +298,12 @@ PROGRAMS = {
     "overtake": overtake,
     "newborn": newborn,
     "twins": twins,
+    "budget": budget,
+    "firsts": firsts,
     "decide": decide,
     "publish": publish,
     "enrol": enrol,
+    "line": line,
 }
 
 

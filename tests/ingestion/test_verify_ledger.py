@@ -84,7 +84,7 @@ class VerifyLedgerTests(TestCase):
 
     def test_an_award_beyond_its_wish_is_found(self):
         self.break_by("UPDATE rewards_award SET wanted = granted - 1")
-        self.assert_broken("no award grants more than it wanted")
+        self.assert_broken("no unit grants more than its rules wanted")
 
     def test_a_transfer_into_another_unit_is_found(self):
         member = Member.objects.get()

@@ -58,6 +58,22 @@ def test_one_order_in_two_accounts_at_once_is_paid_once(postgres_url: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_budget_pays_to_the_last_point_and_not_one_more(postgres_url: str) -> None:
+    done = run("budget", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1000 granted of 1000, 0 violations" in done.stdout
+
+
+def test_of_two_first_orders_at_once_one_is_first(postgres_url: str) -> None:
+    done = run("firsts", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_change_that_waits_is_overtaken_by_no_settling(postgres_url: str) -> None:
+    done = run("line", postgres_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("change", ["decide", "publish", "enrol"])
 def test_a_change_waits_for_what_is_being_settled(
     postgres_url: str, change: str

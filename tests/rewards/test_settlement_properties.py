@@ -4,16 +4,20 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice, permutations
 
+from django.db.models import F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from rewards.models import Account
+from rewards.due import settle_due
+from rewards.models import Account, Award, Purchase
 from rewards.reports import PurchaseReport
 from rewards.verification import checks
 from tests.builders import (
     MERCHANT,
+    NOW,
     ORDERED,
+    fixed,
     publish_program,
     report,
     rule,
@@ -40,6 +44,18 @@ RULES = (
         when={"currencies": ["USD"], "min_order_total": "50"},
     ),
     rule("cash", unit="USD", reward=share("50")),
+)
+
+LIMITED = (
+    rule(
+        "capped",
+        when={"currencies": ["USD"], "first_purchase": "ever"},
+        limits={"per_order": 100, "budget": 120},
+        hold_days=20,
+    ),
+    rule("daily", limits={"per_member": {"amount": 90, "period": "day"}}),
+    rule("twice", group="bonus", limits={"per_member_count": 2}, reward=fixed("7")),
+    rule("cash", unit="USD", reward=share("50"), hold_days=3),
 )
 
 
@@ -154,6 +170,36 @@ class Arrivals(TestCase):
                 if member.endswith(f"-{number}")
             }
             assert mine == expected
+
+
+class LimitedArrivals(TestCase):
+    """The same under limits and holds, which nothing can pass or take back."""
+
+    def setUp(self) -> None:
+        publish_program(*LIMITED)
+
+    @given(deliveries())
+    def test_keep_every_promise_at_every_step(self, given: tuple) -> None:
+        _, batches = given
+        for batch in batches:
+            settle_reports(*(told for told, _ in batch))
+            assert broken() == []
+            assert _granted("capped") <= 120
+            for member in "alice", "bob":
+                assert _granted("daily", settlement__member__customer_id=member) <= 90
+        before = sum(held().values())
+        settle_reports(*(told for batch in batches for told, _ in batch))
+        assert sum(held().values()) == before  # all of it is known
+        settle_due(at=NOW + timedelta(days=30))
+        assert sum(held().values()) == before
+        assert broken() == []
+        finals = Purchase.objects.exclude(status="pending")
+        assert finals.count() == finals.filter(due_at=None).count()
+
+
+def _granted(rule: str, **whose: str) -> int:
+    current = Award.objects.filter(settlement__purchase__settlement=F("settlement"))
+    return sum(current.filter(rule=rule, **whose).values_list("granted", flat=True))
 
 
 def _fields(one: PurchaseReport) -> dict:
