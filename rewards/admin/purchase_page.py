@@ -1,36 +1,24 @@
 """Everything that is known about one purchase, as tables for its page."""
 
-from collections.abc import Mapping
-
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from merchants.admin.tables import Table
 from rewards.admin.wording import (
     NOTHING,
-    badge,
-    merchant_names,
-    named,
     report_amounts,
-    text_of,
     transfer_table,
     when,
 )
-from rewards.models import Decision, Purchase, Report, Settlement, Transfer, Unit
+from rewards.models import Decision, Purchase, Report, Settlement, Transfer
 from rewards.money import unit_amount
-from rewards.program import receipts
-from rewards.program.receipts import Receipt, Tried
 
 MOST = 100
-COLOURS = {receipts.APPLIED: "success", receipts.STOOD_BACK: "info"}
 
 
 def purchase_tables(purchase: Purchase) -> list[Table]:
-    units = {unit.code: unit for unit in Unit.objects.all()}
-    receipt = receipts.receipt(purchase)
     tables = [
         _awards(purchase),
-        _rules(receipt, units),
         _reports(purchase),
         _transfers(purchase),
         _decisions(purchase),
@@ -48,84 +36,13 @@ def _awards(purchase: Purchase) -> Table:
             unit_amount(award.granted, unit=award.unit),
             unit_amount(award.wanted, unit=award.unit),
             award.why,
+            when(award.held_until),
         ]
         for award in awards
     ]
-    headers = [_("Rule"), _("Granted"), _("Wanted"), _("Why")]
+    headers = [_("Rule"), _("Granted"), _("Wanted"), _("Why"), _("Held until")]
     note = "" if rows else _("Nothing is awarded for it now.")
     return Table(_("Current awards"), headers, rows, note)
-
-
-def _rules(receipt: Receipt, units: dict[str, Unit]) -> Table:
-    names = _merchants(receipt)
-    rows = [
-        [
-            f"{text_of(tried.label)} ({tried.rule})",
-            badge(_outcomes()[tried.outcome], COLOURS.get(tried.outcome, "")),
-            _because(tried, names),
-            unit_amount(tried.granted, unit=units[tried.unit])
-            if tried.outcome == receipts.APPLIED
-            else NOTHING,
-        ]
-        for tried in receipt.rules
-    ]
-    headers = [_("Rule"), _("Result"), _("Because"), _("Gives")]
-    return Table(_("Receipt: every rule tried"), headers, rows, _receipt_note(receipt))
-
-
-def _merchants(receipt: Receipt) -> dict[str, str]:
-    found = [t.failed for t in receipt.rules if t.failed]
-    ids = [id for f in found for id in (*f.wanted.split(", "), f.found)]
-    return merchant_names(ids)
-
-
-def _outcomes() -> dict[str, str]:
-    return {
-        receipts.APPLIED: _("applied"),
-        receipts.NOT_MATCHED: _("did not match"),
-        receipts.STOOD_BACK: _("stood back"),
-        receipts.NOTHING: _("gives nothing"),
-    }
-
-
-def _because(tried: Tried, names: Mapping[str, str]) -> str:
-    """The arithmetic, or the condition that failed; merchants by name."""
-    failed = tried.failed
-    if failed is None:
-        return tried.why or NOTHING
-    wanted, found = failed.wanted, failed.found
-    if failed.condition == "merchants":
-        wanted, found = named(wanted.split(", "), names), names.get(found, found)
-    return _("%(condition)s: wanted %(wanted)s, found %(found)s") % {
-        "condition": _conditions().get(failed.condition, failed.condition),
-        "wanted": wanted,
-        "found": found,
-    }
-
-
-def _conditions() -> dict[str, str]:
-    return {
-        "merchants": _("Merchant"),
-        "currencies": _("Currency"),
-        "starts_at": _("Ordered"),
-        "ends_at": _("Ordered"),
-        "min_order_total": _("Order total"),
-        "max_order_total": _("Order total"),
-    }
-
-
-def _receipt_note(receipt: Receipt) -> str:
-    said = []
-    if receipt.note:
-        said.append(receipt.note)
-    if receipt.edition:
-        said.append(
-            _("Settled %(at)s under edition %(number)s.")
-            % {"number": receipt.edition, "at": when(receipt.settled_at)}
-        )
-    if not receipt.reproduced:
-        said.append(_("Evaluating it again gives other awards than those stored."))
-    return " ".join(said)
 
 
 def _reports(purchase: Purchase) -> Table:

@@ -32,6 +32,7 @@ from rewards.admin.mixins import (
     staff,
 )
 from rewards.admin.purchase_page import purchase_tables
+from rewards.admin.receipt import receipt_page
 from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
 from rewards.models import Purchase, Report
 
@@ -101,6 +102,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
         ),
     )
     actions_detail = ("assign", "resolve")
+    change_form_outer_after_template = "admin/rewards/purchase/below.html"
 
     @display(description=gettext_lazy("status"))
     def said_status(self, purchase: Purchase) -> SafeString:
@@ -151,6 +153,13 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
 
     def get_tables(self, request: HttpRequest, obj: Purchase) -> list[Table]:
         return purchase_tables(obj)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if purchase := kwargs.get("obj"):
+            context["receipt"] = receipt_page(purchase)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         actions = super().get_actions_detail(request, object_id)

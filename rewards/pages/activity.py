@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from rewards.models import Member, Purchase, Unit
@@ -20,7 +21,9 @@ from rewards.pages.evaluations import (
 )
 from rewards.pages.states import (
     CHECKING,
+    HELD,
     NOT_FINAL,
+    PARTLY,
     PENDING,
     UPDATED,
     State,
@@ -123,7 +126,7 @@ def _row(
     *,
     at: datetime,
 ) -> Row:
-    state = state_of(purchase, known)
+    state = state_of(purchase, known, at=at)
     now, earlier = current(purchase, known), before_change(purchase, known)
     return Row(
         id=purchase.pk,
@@ -138,16 +141,20 @@ def _row(
         no_reward=_("No reward") if now else _("Not known yet"),
         state=state,
         change=change(earlier.grants, now.grants, units) if now and earlier else "",
-        note=_note(purchase, state, at=at),
+        note=_note(purchase, state, now, at=at),
         checking=bool(purchase.review),
         evaluations=known,
     )
 
 
-def _note(purchase: Purchase, state: State, *, at: datetime) -> str | Promise:
-    """What else to say beside the state: when it should become final."""
+def _note(
+    purchase: Purchase, state: State, now: Evaluation | None, *, at: datetime
+) -> str | Promise:
+    """What else to say beside the state: when it should become final, or available."""
     if purchase.review:
         return CHECKING
+    if now and now.last and state in (HELD, PARTLY):
+        return _("all available from %s on") % date_format(localtime(now.last))
     if state not in (PENDING, UPDATED):
         return ""
     expected = expected_at(purchase)

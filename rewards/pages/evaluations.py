@@ -14,18 +14,29 @@ from rewards.money import unit_amount
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One working out: of which report, and how much of each unit it gave."""
+    """One working out: of which report, and how much of each unit it gave.
+
+    Of a final order, something is available from ``first`` on and all of it from
+    ``last`` on; None: at once.
+    """
 
     settlement_id: int
     report_id: int
     settled_at: datetime
     grants: Mapping[int, int]
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def releases_since(self, before: datetime | None) -> bool:
+        """Whether a hold ended between that earlier working out and this one."""
+        ends = [end for end in (self.first, self.last) if end]
+        return any(before and before < end <= self.settled_at for end in ends)
 
 
 def evaluations(purchases: Iterable[Purchase]) -> dict[int, list[Evaluation]]:
     """By purchase, oldest first: those made for the member who has it now."""
     members = {purchase.pk: purchase.member_id for purchase in purchases}
-    grants = _grants(members)
+    grants, holds = _granted(members)
     found: dict[int, list[Evaluation]] = {id: [] for id in members}
     settlements = Settlement.objects.filter(
         purchase__in=members, report__isnull=False, edition__isnull=False
@@ -38,6 +49,8 @@ def evaluations(purchases: Iterable[Purchase]) -> dict[int, list[Evaluation]]:
                     report_id=settlement.report_id or 0,
                     settled_at=settlement.settled_at,
                     grants=grants[settlement.pk],
+                    first=_earliest(holds[settlement.pk]),
+                    last=max(filter(None, holds[settlement.pk]), default=None),
                 )
             )
     return found
@@ -68,11 +81,25 @@ def amounts(grants: Mapping[int, int], units: Mapping[int, Unit]) -> list[str]:
     return [unit_amount(grants[id], unit=units[id]) for id in sorted(grants)]
 
 
-def _grants(purchase_ids: Iterable[int]) -> defaultdict[int, dict[int, int]]:
+Holds = list[datetime | None]
+
+
+def _granted(
+    purchase_ids: Iterable[int],
+) -> tuple[defaultdict[int, dict[int, int]], defaultdict[int, Holds]]:
+    """By settlement: how much of each unit, and until when each part of it is held."""
     grants: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    awards: Any = Award.objects.filter(settlement__purchase__in=purchase_ids)
-    sums = awards.order_by().values_list("settlement_id", "unit_id")
-    for settlement_id, unit_id, amount in sums.annotate(sum=Sum("granted")):
-        if amount:
-            grants[settlement_id][unit_id] = int(amount)
-    return grants
+    holds: defaultdict[int, Holds] = defaultdict(list)
+    awards: Any = Award.objects.filter(
+        settlement__purchase__in=purchase_ids, granted__gt=0
+    )
+    sums = awards.order_by().values_list("settlement_id", "unit_id", "held_until")
+    for settlement_id, unit_id, until, amount in sums.annotate(sum=Sum("granted")):
+        units = grants[settlement_id]
+        units[unit_id] = units.get(unit_id, 0) + int(amount)
+        holds[settlement_id].append(until)
+    return grants, holds
+
+
+def _earliest(holds: Holds) -> datetime | None:
+    return None if None in holds else min(filter(None, holds), default=None)

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from merchants.models import Offer
 from rewards.models import Unit
 from rewards.money import currency_amount, unit_amount
-from rewards.promises import EXCLUSION, Amount, Promise, Rate
+from rewards.promises import EXCLUSION, Promise, Rate
+from rewards.sampling import Amount
 
 
 @dataclass(frozen=True, slots=True)

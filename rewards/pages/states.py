@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -45,17 +46,27 @@ NO_REWARD = State(
     gettext_lazy("No reward"),
     gettext_lazy("The store confirmed this order, and it earned nothing."),
 )
+HELD = State(
+    "pending",
+    gettext_lazy("Pending"),
+    gettext_lazy("The store confirmed your order. Your reward is not available yet."),
+)
+PARTLY = State(
+    "available",
+    gettext_lazy("Available"),
+    gettext_lazy("A part is yours to use; the rest is not available yet."),
+)
 CHECKING = gettext_lazy("We are checking this order")
 NOT_FINAL = gettext_lazy("not final yet")
 
 
-def state_of(purchase: Purchase, known: Sequence[Evaluation]) -> State:
+def state_of(purchase: Purchase, known: Sequence[Evaluation], *, at: datetime) -> State:
     """The state of what is posted, which a report under review has not changed."""
     status, now = _settled_status(purchase), current(purchase, known)
     if status == Purchase.Status.DECLINED:
         return DECLINED
     if status == Purchase.Status.VALIDATED and now:
-        return AVAILABLE if now.grants else NO_REWARD
+        return _final(now, at=at) if now.grants else NO_REWARD
     return UPDATED if before_change(purchase, known) else PENDING
 
 
@@ -72,6 +83,13 @@ def change(
         for id in sorted({*before, *after})
         if before.get(id, 0) != after.get(id, 0)
     )
+
+
+def _final(worth: Evaluation, *, at: datetime) -> State:
+    """Available, but for what is still held."""
+    if worth.first and worth.first > at:
+        return HELD
+    return PARTLY if worth.last and worth.last > at else AVAILABLE
 
 
 def _settled_status(purchase: Purchase) -> str:

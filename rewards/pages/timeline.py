@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from rewards.history import histories
@@ -62,6 +64,7 @@ class _Teller:
         self.units = units
         self.standing: Standing | None = None
         self.grants: Mapping[int, int] = {}
+        self.settled_at: datetime | None = None
 
     def tell(self, facts: Sequence[tuple[int, int, Fact | None]]) -> Iterator[Entry]:
         for number, report_id, fact in facts:
@@ -84,8 +87,7 @@ class _Teller:
             return self._unheeded(before, now, at=at)
         changed = self._take(worth)
         if report.status == VALIDATED:
-            said = _("The store confirmed your order.")
-            return Entry(at, AVAILABLE.code, AVAILABLE.word, f"{said} {changed}")
+            return _confirmed(worth, changed, at=at)
         if report.status != STILL_PENDING:
             said = _("The store did not accept this order.")
             return Entry(at, DECLINED.code, DECLINED.word, f"{said} {changed}")
@@ -106,8 +108,14 @@ class _Teller:
         return Entry(at, "unchanged", _("No change"), said)
 
     def _decided(self, worth: Evaluation, *, by_staff: bool) -> Entry:
-        said = _("We looked at this order.") if by_staff else _("We worked it out.")
-        title = _("Checked") if by_staff else _("Reward")
+        title, said = _("Reward"), _("We worked it out.")
+        if by_staff:
+            title, said = _("Checked"), _("We looked at this order.")
+        elif self.grants == worth.grants and worth.releases_since(self.settled_at):
+            self.settled_at = worth.settled_at
+            return _released(worth)
+        elif self.grants:
+            said = _("We worked it out again.")
         changed = self._take(worth)
         return Entry(worth.settled_at, "checking", title, f"{said} {changed}")
 
@@ -115,6 +123,7 @@ class _Teller:
         """What became of the reward; nothing is known where it was not worked out."""
         if worth is None:
             return ""
+        self.settled_at = worth.settled_at
         before, self.grants = self.grants, worth.grants
         if not before:
             earned = _(" and ").join(amounts(worth.grants, self.units))
@@ -122,6 +131,26 @@ class _Teller:
         if before == worth.grants:
             return _("Your reward stays the same.")
         return change(before, worth.grants, self.units)
+
+
+def _confirmed(worth: Evaluation | None, changed: str, *, at: datetime) -> Entry:
+    """The order is final; what it earned may still be held."""
+    said = f"{_('The store confirmed your order.')} {changed}"
+    if worth is None or worth.last is None:
+        return Entry(at, AVAILABLE.code, AVAILABLE.word, said)
+    day = date_format(localtime(worth.last))
+    said = f"{said} {_('All of it is available from %s on.') % day}"
+    if worth.first and worth.first > worth.settled_at:
+        return Entry(at, PENDING.code, _("Confirmed"), said)
+    return Entry(at, AVAILABLE.code, AVAILABLE.word, said)
+
+
+def _released(worth: Evaluation) -> Entry:
+    """A hold has ended; nothing else has changed."""
+    said = _("All of your reward is available now.")
+    if worth.last and worth.last > worth.settled_at:
+        said = _("A part of your reward is available now.")
+    return Entry(worth.settled_at, AVAILABLE.code, AVAILABLE.word, said)
 
 
 def _what_changed(before: PurchaseReport, after: PurchaseReport) -> str:

@@ -16,7 +16,7 @@ from rewards.models import Member, Unit
 from rewards.pages.activity import PAGE_SIZE, Cursor, Row, in_rows, rewarded_purchases
 from rewards.pages.rates import Figure, figures, units_by_code
 from rewards.pages.views import members_only
-from rewards.promises import Amount
+from rewards.sampling import Amount
 
 
 @dataclass(frozen=True, slots=True)

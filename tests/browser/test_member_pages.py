@@ -162,7 +162,7 @@ def test_a_member_finds_why_from_the_start_page(page: Page):
     page.get_by_role("link", name="Fern & Field").click()
     main = page.get_by_role("main")
     expect(main).to_contain_text("Enamel mug removed. 375 points is now 89 points.")
-    expect(main).to_contain_text("2 % of 89.00 USD")
+    expect(main).to_contain_text("2 % of your order of $89.00")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
 

@@ -1,6 +1,8 @@
 """What staff see of a purchase in admin, and what they decide there."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from rewards.models import Decision, Member, NetworkAccount, Purchase, Report, Transfer
+from rewards.reports import LineItem
 from tests.builders import (
     ORDERED,
     balances,
@@ -18,6 +21,7 @@ from tests.builders import (
     report,
     rule,
     settle_reports,
+    share,
 )
 from tests.staff import client_of, make_staff, make_superuser, said, text_of
 
@@ -70,6 +74,70 @@ def test_the_page_tells_what_was_earned_and_why(order: Purchase, root: Client) -
         *("did not match", "wanted org-other, found Lumen", "tx-1", "Program: issued"),
     ):
         assert shown in text, shown
+
+
+def words_of(page: Any) -> str:
+    """What the page says, one space between the words."""
+    text = unescape(re.sub(r"<[^>]*>", " ", text_of(page)))
+    return " ".join(text.split())
+
+
+def test_the_receipt_tells_conditions_sums_limits_and_rounding(root: Client) -> None:
+    make_member("alice", segments=["vip"])
+    publish_program(
+        rule(limits={"per_member": {"amount": 100, "period": "month"}}, hold_days=14),
+        rule(
+            "late",
+            group="bonus",
+            when={"segments": ["vip"], "ends_at": "2026-11-01T00:00:00-05:00"},
+        ),
+        rule("second"),
+        rule("books", group="bonus", items={"categories": ["BOOKS"]}),
+        rule("cash", unit="USD", reward=share("12.5")),
+    )
+    settle_reports(report(order_id="btnorder-0", transaction_id="tx-0"))
+    lamp = LineItem(description="Lamp", categories=("HOME",), quantity=1, total=9199)
+    settle_reports(report(order_total=9199, lines=(lamp,), country="US"))
+    text = words_of(root.get(url_of("change", of=purchase())))
+    for shown in (
+        "which held when it was ordered. Show Edition 1",
+        "it gives the same awards",
+        "Country US",
+        "Segments vip",
+        "Lamp HOME",
+        "1 per 1.00 of 91.99 USD = 91.99 (9199/100) points",
+        "Its limits leave 9 points.",
+        "Wanted 91 points, granted 9 points",
+        "Pending for 14 days after the order is final",
+        "per member 100 points 91 points 0 points 9 points",
+        "12.5 % of 4.55 USD = 0.56875 (91/160) US dollars cash back",
+        "Ordered: wanted before 1 November 2026, 05:00 (UTC),"
+        " found 10 November 2026, 12:00 (UTC)",
+        "Segments vip vip held",
+        "Base (base) stands before it.",
+        "The order's 1 line item does not count.",
+        "US dollars cash back 0.56875 (91/160) US dollars cash back down $0.56",
+    ):
+        assert shown in text, shown
+    assert "2026-11-" not in text
+
+
+def test_in_review_the_receipt_is_of_what_holds_until_then(
+    review: Purchase, root: Client
+) -> None:
+    text = words_of(root.get(url_of("change", of=review)))
+    assert "In review: until that is resolved, this holds." in text
+    assert "1 per 1.00 of 91.00 USD = 91 points" in text
+
+
+def test_awards_that_cannot_be_reproduced_are_pointed_out(
+    order: Purchase, root: Client
+) -> None:
+    award = order.settlement.awards.get()
+    award.pk, award.rule = None, "nobody"
+    award.save(force_insert=True)
+    text = words_of(root.get(url_of("change", of=order)))
+    assert "Worked out again, it gives other awards than those stored." in text
 
 
 def test_the_page_links_to_member_merchant_and_events(

@@ -5,11 +5,14 @@ from fractions import Fraction
 
 from django.test import override_settings
 
+from rewards.reports import LineItem
 from tests.builders import (
     MERCHANT,
     NOW,
     ORDERED,
     fixed,
+    make_click,
+    make_member,
     publish_program,
     report,
     rule,
@@ -197,6 +200,113 @@ class ReceiptTests(ApiTestCase):
         self.assertEqual((facts["order_total"], facts["merchant"]), (9100, MERCHANT))
         self.assertEqual(facts["attributed_at"], "2026-11-10T12:00:00Z")
 
+    def test_facts_are_told_that_no_report_says(self):
+        make_member("alice", segments=["vip"])
+        publish_program()
+        settle_reports(report(country="", channel="app"))
+        facts = self.get(RECEIPT).json()["facts"]
+        self.assertEqual(
+            facts["member"],
+            {
+                "customer_id": "alice",
+                "segments": ["vip"],
+                "joined_at": f"{NOW:%Y-%m-%dT%XZ}",
+                "first": ["ever", "merchant"],
+            },
+        )
+        self.assertEqual((facts["country"], facts["channel"]), ("", "app"))
+        self.assertEqual((facts["click"], facts["merchant_categories"]), (None, []))
+
+    def test_a_click_of_ours_is_a_fact(self):
+        click = make_click()
+        publish_program()
+        settle_reports(report(click_reference=click.reference))
+        self.assertEqual(
+            self.get(RECEIPT).json()["facts"]["click"],
+            {"at": "2026-11-10T12:00:00Z", "reference": click.reference},
+        )
+
+    def test_every_condition_says_whether_it_held(self):
+        when = {"currencies": ["USD"], "segments": ["vip"], "countries": ["US"]}
+        publish_program(rule(when=when))
+        settle_reports(report(country="US"))
+        (tried,) = self.get(RECEIPT).json()["rules"]
+        self.assertEqual(
+            tried["conditions"],
+            [
+                *(
+                    {"condition": name, "wanted": told, "found": told, "held": True}
+                    for name, told in (("currencies", "USD"), ("countries", "US"))
+                ),
+                {
+                    "condition": "segments",
+                    "wanted": "vip",
+                    "found": "none",
+                    "held": False,
+                },
+            ],
+        )
+
+    def test_limits_and_rounding_are_told(self):
+        limits = {"per_member": {"amount": 100, "period": "month"}}
+        publish_program(rule(limits=limits, hold_days=7, expires_after_days=365))
+        settle_reports(report(order_id="first", transaction_id="tx-0"))
+        settle_reports(
+            report(order_total=9199, status="validated", validated_at=ORDERED)
+        )
+        receipt = self.get(RECEIPT).json()
+        (tried,) = receipt["rules"]
+        self.assertLessEqual(
+            {
+                "group": "base",
+                "exact": "9199/100",
+                "given": "9",
+                "running": "9",
+                "wanted": 91,
+                "granted": 9,
+                "limits": [
+                    {
+                        "limit": "per_member",
+                        "cap": 100,
+                        "used": 91,
+                        "held": 0,
+                        "room": 9,
+                    }
+                ],
+                "hold_days": 7,
+                "held_until": "2026-11-17T12:00:00Z",
+                "expires_after_days": 365,
+            }.items(),
+            tried.items(),
+        )
+        self.assertEqual(
+            receipt["rounding"],
+            [
+                {
+                    "unit": "points",
+                    "mode": "floor",
+                    "exact": "9",
+                    "rounded": 9,
+                    "remainder": "0",
+                }
+            ],
+        )
+        self.assertFalse(receipt["pinned"])
+
+    def test_items_and_what_stood_before_are_told(self):
+        lamp = LineItem(categories=("LIGHTING",), quantity=1, total=5000)
+        rest = LineItem(quantity=1, total=4100)
+        publish_program(
+            rule("lamps", items={"categories": ["lighting"]}),
+            rule("books", items={"categories": ["books"]}, group="bonus"),
+            rule(),
+        )
+        settle_reports(report(lines=(rest, lamp)))
+        lamps, books, base = self.get(RECEIPT).json()["rules"]
+        self.assertEqual((lamps["outcome"], lamps["lines"]), ("applied", [1]))
+        self.assertEqual((books["outcome"], books["lines"]), ("no_items", []))
+        self.assertEqual((base["stood_before"], base["lines"]), ("lamps", None))
+
     def test_a_declined_purchase_says_that_instead(self):
         publish_program()
         settle_reports(report(status="declined"))
@@ -208,5 +318,5 @@ class ReceiptTests(ApiTestCase):
         publish_program(*(rule(f"r{n}", group="bonus") for n in range(50)))
         settle_reports(report())
         self.get(RECEIPT)
-        with self.assertNumQueries(7):
+        with self.assertNumQueries(6):
             self.assertEqual(len(self.get(RECEIPT).json()["rules"]), 50)

@@ -10,7 +10,7 @@ from django.utils.translation import override
 from rewards.decisions import assign, resolve
 from rewards.due import settle_without_edition
 from rewards.models import Report
-from rewards.pages.reasons import in_language
+from rewards.pages.labels import in_language
 from rewards.reports import LineItem
 from tests.builders import (
     MERCHANT,
@@ -177,10 +177,20 @@ def test_why_is_told_with_the_arithmetic():
     )
     settle_reports(report())
     said = read_page()
-    assert "1 point per dollar 91 points 1 per 1.00 of 91.00 USD" in said
-    assert "A tenth 9 points 0.1 per 1.00 of 91.00 USD, rounded" in said
-    assert "Half back $2.27 50 % of 4.55 USD, rounded" in said
-    assert "By edition 1 of our rules" in said
+    assert (
+        "1 point per dollar 91 points 1 point for each $1.00 of your order of $91.00."
+    ) in said
+    assert (
+        "A tenth 9 points 0.1 points for each $1.00 of your order of $91.00,"
+        " rounded down."
+    ) in said
+    assert (
+        "Half back $2.27 A share of what the store pays us for your order,"
+        " rounded down."
+    ) in said
+    assert (
+        "By edition 1 of our rules, which held on Nov. 10, 2026, when you ordered."
+    ) in said
 
 
 @pytest.mark.parametrize(
@@ -192,7 +202,7 @@ def test_why_is_told_with_the_arithmetic():
         ),
         (
             {"currencies": ["GBP", "EUR"]},
-            "It is for orders in EUR, GBP; this one is in USD.",
+            "It is for orders in EUR or GBP; this one is in USD.",
         ),
         (
             {"currencies": ["USD"], "min_order_total": "100"},
@@ -204,13 +214,13 @@ def test_why_is_told_with_the_arithmetic():
         ),
         (
             {"starts_at": "2026-12-01T00:00:00-05:00"},
-            "It is for orders from Dec. 1, 2026, midnight UTC-05:00 on;"
-            " this one is of Nov. 10, 2026, noon UTC.",
+            "It is for orders from 1 December 2026, 05:00 (UTC) on;"
+            " this one is of 10 November 2026, 12:00 (UTC).",
         ),
         (
             {"ends_at": "2026-11-01T00:00:00+00:00"},
-            "It is for orders before Nov. 1, 2026, midnight UTC;"
-            " this one is of Nov. 10, 2026, noon UTC.",
+            "It is for orders before 1 November 2026, 00:00 (UTC);"
+            " this one is of 10 November 2026, 12:00 (UTC).",
         ),
     ],
 )
@@ -223,7 +233,7 @@ def test_a_rule_that_gave_nothing_says_what_it_asks_and_what_it_found(when, reas
 def test_a_rule_that_stood_back_says_so():
     publish_program(rule("first"), rule("second"))
     settle_reports(report())
-    assert "Second Another rule of this kind came first." in read_page()
+    assert "Second “First” counts in its place." in read_page()
 
 
 def test_a_rule_that_matched_for_nothing_says_so():
