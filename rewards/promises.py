@@ -2,50 +2,28 @@
 
 Rates are never typed in. They come out of the same evaluation that pays: a sample
 order of the store under the edition that holds now, once for each rate the store pays
-us. So the store page can't promise what the engine would not give. A sample is an
-existing customer's order of 100 in major units (10,000 where a currency has no
-decimals), and whatever is shown says "for an order of".
+us. So the store page can't promise what the engine would not give.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import Any, Self
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.text import Truncator
 
-from merchants.currencies import EXPONENTS
 from merchants.models import Merchant, Offer
 from rewards.models import Edition, Purchase
-from rewards.program import vocabulary
 from rewards.program.editions import Editions, compiled
 from rewards.program.evaluation import CompiledProgram
-from rewards.reports import PENDING, REWARDED_CATEGORIES, PurchaseReport
-
-ANY_CURRENCY = "USD"
-"""The sample's currency where neither the store's rates nor any rule names one."""
+from rewards.reports import PENDING
+from rewards.sampling import Amount, Sampler, currencies_of, room_of
 
 MOST_KEPT, LONGEST_KEPT = 50, 2_000
 """Rates, and characters of each of the terms, that are kept with a click."""
 
 DEFAULT, EXCLUSION = Offer.Kind.DEFAULT.value, Offer.Kind.EXCLUSION.value
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """``amount`` smallest steps of a unit for ``per`` minor units of a currency.
-
-    ``of`` is what those minor units are: ``order_total``, or ``commission`` where we
-    don't know yet what the store pays us.
-    """
-
-    unit: str
-    amount: int
-    per: int
-    currency: str
-    of: str = "order_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +52,15 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """The program in force at an instant, ready to say what stores promise."""
+    """The program in force at an instant, ready to say what stores promise.
+
+    ``room`` is what limits leave a member who has used none of them.
+    """
 
     at: datetime
     edition: int | None = None
     program: CompiledProgram | None = None
+    room: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, *, at: datetime) -> Self:
@@ -86,7 +68,8 @@ class Promises:
         if id is None:
             return cls(at)
         number = Edition.objects.values_list("number", flat=True).get(pk=id)
-        return cls(at, number, compiled(id))
+        program = compiled(id)
+        return cls(at, number, program, room_of(program))
 
     def of(self, merchant: Merchant) -> Promise:
         """The store's promise; many of them cost no query after ``with_offers``."""
@@ -94,9 +77,16 @@ class Promises:
             return Promise()
         holding = (offer for offer in merchant.offers.all() if offer.until is None)
         offers = sorted(holding, key=_place)
-        sampler = _Sampler(self.program, merchant, at=self.at)
-        currencies = list(_currencies(self.program, merchant, offers))
-        rates = [sampler.rate(offer, currencies) for offer in offers]
+        sampler = Sampler(self.program, merchant, self.room, at=self.at)
+        currencies = list(currencies_of(self.program, merchant, offers))
+        rates = [
+            Rate(
+                *(offer.kind, offer.label, offer.tag),
+                # Orders of what is excluded may never be reported to us.
+                [] if offer.kind == EXCLUSION else sampler.known(offer, currencies),
+            )
+            for offer in offers
+        ]
         earning = [rate for rate in rates if rate.kind != EXCLUSION]
         if not earning:
             earning = [Rate(DEFAULT, "", "", sampler.unknown(currencies))]
@@ -168,105 +158,6 @@ def expected_at(purchase: Purchase) -> datetime | None:
 def days(minutes: int | None) -> int | None:
     """Whole days, rounded up: what is promised for day 45 is there on day 45."""
     return None if minutes is None else -(-minutes // (24 * 60))
-
-
-@dataclass(frozen=True, slots=True)
-class _Sampler:
-    """Has the engine work out sample orders of one store."""
-
-    program: CompiledProgram
-    merchant: Merchant
-    at: datetime
-
-    def rate(self, offer: Offer, currencies: Sequence[str]) -> Rate:
-        """What the member gets of one rate that the store pays us."""
-        amounts: list[Amount] = []
-        if offer.kind != EXCLUSION:  # such orders may never be reported to us
-            for currency in [offer.currency] if offer.currency else currencies:
-                earned = self._earn(currency, _commission(offer, currency))
-                amounts += _amounts(earned, currency)
-        return Rate(offer.kind, offer.label, offer.tag, amounts)
-
-    def unknown(self, currencies: Sequence[str]) -> list[Amount]:
-        """What the member gets where the store's rate is not known.
-
-        Rules on the order total say so much; of the others we can say what part of
-        the commission they give: what a commission as high as the order would add.
-        """
-        amounts: list[Amount] = []
-        for currency in currencies:
-            surely = self._earn(currency, 0)
-            most = self._earn(currency, sample_total(currency))
-            more = {unit: n - surely.get(unit, 0) for unit, n in most.items()}
-            amounts += _amounts(surely, currency)
-            amounts += _amounts(more, currency, of="commission")
-        return amounts
-
-    def _earn(self, currency: str, commission: int) -> dict[str, int]:
-        """By unit, in the order of the program's units."""
-        earned = dict.fromkeys(self.program.units, 0)
-        for award in self.program.evaluate(self._order(currency, commission)):
-            earned[award.unit] += award.granted
-        return earned
-
-    def _order(self, currency: str, commission: int) -> PurchaseReport:
-        return PurchaseReport(
-            network=self.merchant.network,
-            account="",
-            transaction_id="",
-            order_id="",
-            status=PENDING,
-            category=REWARDED_CATEGORIES[-1],  # an existing customer's
-            modified_at=self.at,
-            attributed_at=self.at,
-            merchant=self.merchant.external_id,
-            currency=currency,
-            commission=commission,
-            order_currency=currency,
-            order_total=sample_total(currency),
-        )
-
-
-def sample_total(currency: str) -> int:
-    """100 in major units, as minor units; 10,000 where there are no decimals."""
-    exponent = EXPONENTS.get(currency, 0)
-    return int(10 ** max(exponent + 2, 4))
-
-
-def _commission(offer: Offer, currency: str) -> int:
-    """What the store pays us for the sample, in minor units; a fraction is lost."""
-    if offer.fixed is not None:
-        return offer.fixed
-    share = Fraction(offer.percent) / 100
-    return int(share * sample_total(currency))
-
-
-def _currencies(
-    program: CompiledProgram, merchant: Merchant, offers: Iterable[Offer]
-) -> Iterator[str]:
-    """The currencies to sample: the store's own, else those that its rules name."""
-    own = dict.fromkeys(offer.currency for offer in offers if offer.currency)
-    named = own or dict.fromkeys(
-        currency
-        for rule in program.rules
-        if not rule.spec.when.merchants
-        or merchant.external_id in rule.spec.when.merchants
-        for currency in _named(rule.spec)
-    )
-    yield from named or (ANY_CURRENCY,)
-
-
-def _named(rule: vocabulary.Rule) -> Sequence[str]:
-    if rule.when.currencies:
-        return rule.when.currencies
-    return [rule.unit] if rule.reward.kind == "share" else []
-
-
-def _amounts(
-    earned: dict[str, int], currency: str, *, of: str = "order_total"
-) -> list[Amount]:
-    per = sample_total(currency)
-    return [Amount(unit, n, per, currency, of) for unit, n in earned.items() if n > 0]
 
 
 def _place(offer: Offer) -> int:

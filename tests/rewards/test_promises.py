@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from merchants.models import Merchant
+from rewards.models import Edition
 from rewards.program import draft, editions, vocabulary
 from rewards.promises import (
     Amount,
@@ -16,6 +17,7 @@ from rewards.promises import (
     listed_stores,
     snapshot,
 )
+from rewards.usage import open_budgets
 from tests.builders import (
     DOLLARS,
     NOW,
@@ -186,6 +188,87 @@ def test_the_edition_in_force_promises_and_no_other(store, settings):
     before, after = promise(), promise(at=later)
     assert (before.edition, said(before.headline)[0][1]) == (1, 100)
     assert (after.edition, said(after.headline)[0][1]) == (2, 200)
+
+
+def names(*rules) -> list[tuple[str, int]]:
+    """What an order of 100.00 USD is promised, by unit."""
+    publish_program(*rules)
+    return [(a.unit, a.amount) for a in promise().headline]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"segments": ["vip"]},
+        {"first_purchase": "merchant"},
+        {"order_categories": ["new-user-order"]},
+        {"countries": ["US"]},
+        {"channels": ["app"]},
+        {"accounts": ["acc-1"]},
+        {"weekdays": ["saturday", "sunday"]},
+        {"merchant_categories": ["BOOKS"]},
+        {"expression": "has(click.at)"},
+        {"expression": "items.exists(i, i.sku == 'LAMP-9')"},
+        {"expression": "member.joined_at < timestamp('2020-01-01T00:00:00Z')"},
+        {"expression": "member.joined_at > timestamp('2026-11-01T00:00:00Z')"},
+    ],
+)
+def test_what_not_everybody_gets_is_not_promised(store, when):
+    special = rule("special", group="override", reward=fixed("500"), when=when)
+    assert names(rule(), special) == [("points", 100)]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"order_categories": ["existing-user-order"]},
+        {"weekdays": ["friday"]},
+        {"merchant_categories": ["LIGHTING"]},
+        {"expression": "purchase.order_total >= 10000"},
+    ],
+)
+def test_what_everybody_gets_today_is_promised(when):
+    make_merchant(categories=["LIGHTING"])
+    special = rule("special", group="override", reward=fixed("500"), when=when)
+    assert names(rule(), special) == [("points", 500)]
+
+
+def test_an_expression_that_fails_promises_nothing(store):
+    broken = rule("broken", group="bonus", when={"expression": "items[1].total > 0"})
+    assert names(rule(), broken) == []
+
+
+@pytest.mark.parametrize("wanted", ["lamps", "HOLIDAY"])
+def test_a_rule_for_goods_is_promised_for_the_rate_of_these_goods(store, wanted):
+    publish_program(
+        rule("lamps", reward=per_amount("3"), items={"categories": [wanted]}),
+        rule(),
+    )
+    make_offer(store, "8", kind="category", label="Lamps", tag="Holiday")
+    make_offer(store, "6", kind="category", label="Chairs")
+    make_offer(store, "4")
+    found = {rate.label: rate.amounts[0].amount for rate in promise().rates}
+    assert found == {"Lamps": 300, "Chairs": 100, "": 100}
+
+
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [
+        ({"per_order": 40}, 40),
+        ({"per_member": {"amount": 30, "period": "day"}}, 30),
+        ({"per_order": 40, "budget": 20}, 20),
+        ({"per_member_count": 1}, 100),
+    ],
+)
+def test_a_limit_bounds_what_one_order_is_promised(store, limits, most):
+    assert names(rule(limits=limits)) == [("points", most)]
+
+
+def test_what_a_budget_has_given_is_promised_no_more(store):
+    publish_program(rule(limits={"budget": 100}))
+    open_budgets(Edition.objects.get().content)
+    settle_reports(report())
+    assert said(promise().headline) == [("points", 9, 100_00, "USD")]
 
 
 @pytest.mark.parametrize("number", [1, 200])
