@@ -1,12 +1,10 @@
 """The program: the draft's units, rules and time zone."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
@@ -17,15 +15,14 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from rewards.admin.mixins import change_url
-from rewards.admin.rule_form import CONDITIONAL, RuleForm
+from rewards.admin.rule_fields import ZONES
+from rewards.admin.rule_form import RuleForm, unused_key
+from rewards.admin.rule_live import LiveRuleAdmin
+from rewards.admin.rule_moves import ORDER, MovableRuleAdmin, last_position
+from rewards.admin.rule_sections import CONDITIONAL, sections
+from rewards.admin.rule_words import draft_in_words
 from rewards.admin.unit_form import UnitForm
-from rewards.admin.wording import (
-    badge,
-    merchant_names,
-    said_conditions,
-    said_reward,
-    text_of,
-)
+from rewards.admin.wording import badge, text_of
 from rewards.models import Program, Rule, Unit
 
 GROUP_COLOURS = {"override": "warning", "base": "info", "bonus": "success"}
@@ -58,91 +55,80 @@ class UnitAdmin(ModelAdmin):
 
 
 class RuleList(ChangeList):
-    """Looks up every merchant that the rules name at once, not a query a rule."""
+    """Words every rule of the draft at once, not with a query a rule."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rules = list(self.result_list)
-        names = merchant_names(id for r in rules for id in r.when.get("merchants", ()))
-        for rule in rules:
-            rule.names = names
+        words = draft_in_words()
+        for rule in self.result_list:
+            rule.words = words[rule.key]
 
 
 @admin.register(Rule)
-class RuleAdmin(ModelAdmin):
+class RuleAdmin(LiveRuleAdmin, MovableRuleAdmin):
     """Rules of the draft, in order of precedence. Nothing counts until published."""
 
     form = RuleForm
-    list_display = ("said_label", "key", "said_group", "said_gives", "said_when")
+    list_display = ("said_label", "said_unit", "said_group", "in_words", "moves")
     list_select_related = ("unit",)
     # All on one page and none filtered out: dragging numbers the rows that it sees.
     list_per_page = 2000
     sortable_by = ("position",)
-    ordering = ("position", "id")
+    ordering = ORDER
     ordering_field = "position"
     hide_ordering_field = True
     compressed_fields = True
     warn_unsaved_form = True
+    save_as = True
     conditional_fields = CONDITIONAL
-    fieldsets = (
-        (None, {"fields": ("label_text", "translations", "key", "group", "unit")}),
-        (
-            gettext_lazy("Reward"),
-            {"fields": ("kind", "points", "per", "whole", "percent", "of")},
-        ),
-        (
-            gettext_lazy("Conditions, all of which must hold"),
-            {
-                "fields": (
-                    *("merchants", "currencies", "min_order_total", "max_order_total"),
-                    *("starts_at", "ends_at", "zone"),
-                )
-            },
-        ),
-    )
 
-    @display(description=gettext_lazy("rule"))
-    def said_label(self, rule: Rule) -> str:
-        return text_of(rule.label)
+    @display(description=gettext_lazy("rule"), header=True)
+    def said_label(self, rule: Rule) -> tuple[str, str]:
+        return text_of(rule.label), rule.key
+
+    @display(description=gettext_lazy("in"))
+    def said_unit(self, rule: Rule) -> str:
+        return rule.unit.code
 
     @display(description=gettext_lazy("group"))
     def said_group(self, rule: Rule) -> SafeString:
         return badge(rule.group, GROUP_COLOURS.get(rule.group, ""))
 
-    @display(description=gettext_lazy("gives"))
-    def said_gives(self, rule: Rule) -> str:
-        return said_reward(rule.reward, rule.unit)
-
-    @display(description=gettext_lazy("conditions"))
-    def said_when(self, rule: Rule) -> str:
-        ids = rule.when.get("merchants", ())
-        names = getattr(rule, "names", None)
-        return said_conditions(
-            rule.when, merchant_names(ids) if names is None else names
-        )
+    @display(description=gettext_lazy("what it does"))
+    def in_words(self, rule: Rule) -> str:
+        words: str | None = getattr(rule, "words", None)
+        return draft_in_words()[rule.key] if words is None else words
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RuleList
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
-            return self.fieldsets
-        names = ("said_label", "key", "group", "unit", "said_gives", "said_when")
-        return ((None, {"fields": names}),)
+            return sections(request, obj)
+        return ((None, {"fields": ("said_label", "key", "said_group", "in_words")}),)
+
+    def changeform_view(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """A rule saved as a new one gets a key of its own."""
+        if "_saveasnew" in request.POST:
+            said: Any = request.POST.copy()
+            said["key"] = unused_key(said.get("key", ""))
+            request.POST = said
+        return super().changeform_view(request, *args, **kwargs)
 
     def save_model(
         self, request: HttpRequest, obj: Rule, form: forms.Form, change: bool
     ) -> None:
         if not change:
-            last = Rule.objects.aggregate(last=Max("position"))["last"]
-            obj.position = 0 if last is None else last + 1
+            obj.position = last_position()
         super().save_model(request, obj, form, change)
 
 
 class ProgramForm(forms.ModelForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        choices=[(zone, zone) for zone in sorted(available_timezones())],
+        choices=ZONES,
         widget=UnfoldAdminSelect2Widget,
     )
 

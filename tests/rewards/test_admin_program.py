@@ -11,19 +11,19 @@ from django.utils import timezone
 from merchants.models import Merchant
 from rewards.admin.rule_form import blamed
 from rewards.models import Edition, Program, Rule, Unit
-from rewards.program import draft, vocabulary
+from rewards.program import draft
 from tests.builders import (
     MERCHANT,
     balances,
     fixed,
     per_amount,
-    program,
     publish_program,
     report,
     rule,
     settle_reports,
     share,
 )
+from tests.rewards.rule_forms import errors_of, filled_in, load, sent_back, url_of
 from tests.staff import client_of, make_staff, make_superuser, said, text_of
 
 pytestmark = pytest.mark.django_db
@@ -41,57 +41,6 @@ AUTUMN = {
 @pytest.fixture
 def root() -> Client:
     return client_of(make_superuser())
-
-
-def load(*rules: dict[str, Any], **changes: Any) -> None:
-    draft.replace(vocabulary.parse(program(*rules) | changes))
-
-
-def url_of(rule: Rule | None = None) -> str:
-    if rule is None:
-        return reverse("admin:rewards_rule_add")
-    return reverse("admin:rewards_rule_change", args=[rule.pk])
-
-
-def filled_in(**changes: Any) -> dict[str, Any]:
-    """What a browser sends for one point a dollar."""
-    return {
-        "label_text": "A point a dollar",
-        "translations": "",
-        "key": "base",
-        "group": "base",
-        "unit": Unit.objects.get(code="points").pk,
-        "kind": "per_amount",
-        "points": "1",
-        "per": "1.00",
-        "of": "order_total",
-        "percent": "",
-        "zone": "UTC",
-        "min_order_total": "",
-        "max_order_total": "",
-        "starts_at_0": "",
-        "starts_at_1": "",
-        "ends_at_0": "",
-        "ends_at_1": "",
-        **changes,
-    }
-
-
-def sent_back(page: Any) -> dict[str, Any]:
-    """What a browser would send if nobody touched the form on this page."""
-    data: dict[str, Any] = {}
-    for field in page.context["adminform"].form:
-        value = field.value()
-        if hasattr(field.field.widget, "decompress"):
-            parts = field.field.widget.decompress(value)
-            data |= {f"{field.name}_{n}": part or "" for n, part in enumerate(parts)}
-        elif value not in (None, False):
-            data[field.name] = value
-    return data
-
-
-def errors_of(page: Any) -> dict[str, list[str]]:
-    return page.context["adminform"].form.errors
 
 
 def test_a_rule_is_made_from_plain_fields(root: Client) -> None:
@@ -176,7 +125,7 @@ def test_saving_an_untouched_rule_changes_nothing(
         ({"label_text": ""}, "label_text"),
         ({"translations": "Spanish"}, "translations"),
         ({"translations": "Spanish: hola"}, "label_text"),
-        ({"kind": "multiplier"}, "kind"),
+        ({"kind": "lottery"}, "kind"),
         ({"unit": ""}, "unit"),
         ({"zone": "Mars/Olympus"}, "zone"),
     ],
@@ -209,7 +158,7 @@ def test_rules_are_listed_in_order_with_their_stores_by_name(root: Client) -> No
     load(rule("second", when={"merchants": [MERCHANT]}), rule("first"))
     page = root.get(reverse("admin:rewards_rule_changelist"))
     assert [r.key for r in page.context["cl"].result_list] == ["second", "first"]
-    assert "at Lumen &amp; Oak" in text_of(page)
+    assert "shopping at Lumen &amp; Oak" in text_of(page)
 
 
 def test_dragging_rules_changes_their_precedence(root: Client) -> None:
@@ -226,8 +175,9 @@ def test_who_may_only_view_rules_reads_them_in_words() -> None:
     load(rule(when=AUTUMN))
     clerk = client_of(make_staff("rewards.view_rule"))
     text = text_of(clerk.get(url_of(Rule.objects.get())))
-    assert "1 point per 1.00 of order total" in text
-    assert "order of at least 25.00" in text
+    assert "get 1 point per 1.00 USD of the order total" in text
+    assert "spending at least 25.00 USD" in text
+    assert "until 1 December 2026, 05:00 (UTC)" in text
     assert clerk.get(reverse("admin:rewards_rule_changelist")).status_code == 200
 
 
