@@ -283,9 +283,23 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"expires": 25},
     },
+    "backtests": {
+        "task": "rewards.tasks.work_backtests",
+        "schedule": 5,
+        "options": {"expires": 4},
+    },
+    "reruns": {
+        "task": "rewards.tasks.work_reruns",
+        "schedule": 10,
+        "options": {"expires": 9},
+    },
     "verify-ledger": {
         "task": "ingestion.tasks.verify_ledger",
         "schedule": crontab(hour="3", minute="30"),
+    },
+    "verify-receipts": {
+        "task": "rewards.tasks.verify_receipts",
+        "schedule": crontab(hour="3", minute="40"),
     },
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -67,7 +68,9 @@ MENU = [
         "items": [
             _item(_("Rules"), "rule", "rewards.rule"),
             _item(_("Units"), "toll", "rewards.unit"),
+            _item(_("Backtests"), "science", "rewards.backtest"),
             _item(_("Editions"), "menu_book", "rewards.edition"),
+            _item(_("Re-runs"), "history", "rewards.rerun"),
             _item(_("Time zone"), "schedule", "rewards.program"),
         ],
     },
@@ -97,5 +100,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("rewards/admin.css")],
+    "SCRIPTS": [lambda request: static("rewards/admin.js")],
     "SIDEBAR": {"show_search": False, "navigation": MENU},
 }

@@ -15,6 +15,7 @@ from tests.builders import (
     NOW,
     POINTS,
     balances,
+    fixed,
     make_api_key,
     program,
     publish_program,
@@ -99,12 +100,12 @@ class ImportTests(ProgramCommandTests):
         self.import_data(COMPLETE)
         before = self.draft()
         code, out, err = self.import_data(
-            program(rule("a"), rule("b", group="x"), rule("c", limits={}))
+            program(rule("a"), rule("b", group="x"), rule("c", limit={}))
         )
         self.assertEqual((code, out), (1, ""))
         first, second = err.splitlines()
         self.assertTrue(first.startswith('rule "b": group: '), first)
-        self.assertTrue(second.startswith('rule "c": limits: '), second)
+        self.assertTrue(second.startswith('rule "c": limit: '), second)
         self.assertEqual(self.draft(), before)
 
     def test_what_is_no_json_changes_nothing(self):
@@ -202,6 +203,72 @@ class PublishTests(ProgramCommandTests):
             with self.assertRaises(CommandError):
                 call_command("program", "publish", "--at", text)
         self.assertFalse(Edition.objects.exists())
+
+    def test_what_changes_is_said(self):
+        publish_program(rule(reward=fixed("5")))
+        self.import_data(program(rule(reward=fixed("7"))))
+        self.assertIn("7 points an order instead of 5", self.run_command("publish")[1])
+
+    def test_without_a_backtest_it_is_published_with_a_warning(self):
+        self.import_data(COMPLETE)
+        code, _, err = self.run_command("publish")
+        self.assertEqual(code, 0)
+        self.assertIn("without a backtest", err)
+
+    def test_a_backtest_of_what_it_says_ends_the_warning(self):
+        self.import_data(program(rule()))
+        self.assertEqual(self.run_command("backtest")[0], 0)
+        code, _, err = self.run_command("publish")
+        self.assertEqual((code, err), (0, ""))
+
+    @override_settings(REQUIRE_BACKTEST=True)
+    def test_the_gate_is_met_here_too(self):
+        self.import_data(program(rule()))
+        code, _, err = self.run_command("publish")
+        self.assertEqual((code, Edition.objects.count()), (1, 0))
+        self.assertIn("REQUIRE_BACKTEST is on", err)
+        self.run_command("backtest")
+        self.assertEqual(self.run_command("publish")[0], 0)
+
+    @override_settings(REQUIRE_APPROVAL=True)
+    def test_nor_is_there_a_way_around_an_approval(self):
+        self.import_data(program(rule()))
+        code, _, err = self.run_command("publish")
+        self.assertEqual((code, Edition.objects.count()), (1, 0))
+        self.assertIn("nobody has approved", err)
+
+
+class LintTests(ProgramCommandTests):
+    def test_nothing_found_is_good(self):
+        units = [{**POINTS, "value": {"amount": "0.01", "currency": "USD"}}]
+        self.import_data(program(rule(), units=units))
+        self.assertEqual(self.run_command("lint"), (0, "0 warnings, 0 notices\n", ""))
+
+    def test_notices_are_told_and_fail_nothing(self):
+        self.import_data(program(rule(), units=[POINTS]))
+        code, out, _ = self.run_command("lint")
+        self.assertEqual(code, 0)
+        self.assertTrue(out.startswith("Notices\n"), out)
+        self.assertIn("0 warnings, 1 notice\n", out)
+
+    def test_a_warning_says_what_to_do_and_fails(self):
+        self.import_data(program(rule("a"), rule("b"), units=[POINTS]))
+        code, out, _ = self.run_command("lint")
+        self.assertEqual(code, 1)
+        self.assertIn('rule "b": It never pays: wherever it holds, “a” wins.', out)
+        self.assertIn("Move it above", out)
+        self.assertLess(out.index("Warnings"), out.index("Notices"))
+
+    def test_it_stops_no_publishing(self):
+        self.import_data(program(rule("a"), rule("b"), units=[POINTS]))
+        self.assertEqual(self.run_command("publish")[0], 0)
+
+    def test_a_draft_that_is_wrong_is_told_line_by_line(self):
+        self.import_data(program(rule()))
+        Rule.objects.update(reward={"kind": "fixed", "points": "0"})
+        code, out, err = self.run_command("lint")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("reward.points", err)
 
 
 class CreateApiKeyTests(TestCase):

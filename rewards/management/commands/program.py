@@ -1,4 +1,4 @@
-"""The program as a file: take it out, put it in, publish it."""
+"""The program as a file: take it out, put it in, check it, publish it."""
 
 import json
 import sys
@@ -11,23 +11,32 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 
+from rewards.linting import WARNING, findings
+from rewards.management import backtesting, linting
 from rewards.management.arguments import instant
 from rewards.program import draft, vocabulary
 from rewards.program.vocabulary import ProgramError
-from rewards.publishing import publish_draft
+from rewards.publishing import changes, edition_before, publish_draft
 
 
 class Command(BaseCommand):
-    help = "Export, import or publish the program. Exits 1 where the program is wrong."
+    help = (
+        "Export, import, check, try or publish the program. Exits 1 where it is wrong."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(
-            dest="action", metavar="{export,import,publish}", required=True
+            dest="action",
+            metavar="{export,import,lint,backtest,publish}",
+            required=True,
         )
         action = actions.add_parser("export", help="write the draft as a program file")
         action.add_argument("file", nargs="?", type=Path, help="left out: to stdout")
         action = actions.add_parser("import", help="replace the whole draft by a file")
         action.add_argument("file", help="a program file; - reads stdin")
+        actions.add_parser(
+            "lint", help="say what is probably not meant; exits 1 on a warning"
+        )
         action = actions.add_parser("publish", help="freeze the draft as an edition")
         action.add_argument(
             "--at",
@@ -39,11 +48,18 @@ class Command(BaseCommand):
             "--note", default="", help="why, for whoever reads it later"
         )
 
+        action = actions.add_parser(
+            "backtest", help="try the draft on the history, against what is live"
+        )
+        backtesting.add_arguments(action)
+
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         run: dict[str, Callable[..., None]] = {
             "export": self._export,
             "import": self._import,
+            "lint": self._lint,
             "publish": self._publish,
+            "backtest": self._backtest,
         }
         try:
             run[action](**options)
@@ -70,14 +86,32 @@ class Command(BaseCommand):
             f" and {_count(len(program.units), 'unit')}. Nothing is published yet."
         )
 
+    def _lint(self, **_: Any) -> None:
+        found = findings(draft.load(), at=timezone.now())
+        for line in linting.lines(found):
+            self.stdout.write(line)
+        if any(one.severity == WARNING for one in found):
+            raise SystemExit(1)
+
     def _publish(self, *, at: datetime | None = None, note: str = "", **_: Any) -> None:
+        before = edition_before()
         with Console(stderr=True).status("Publishing, and settling what waited"):
             edition, settled = publish_draft(now=timezone.now(), at=at, note=note)
         start = edition.effective_from
         when = f"at {start:%Y-%m-%dT%H:%M:%SZ}" if start else "for orders of all times"
         self.stdout.write(f"Edition {edition.number} takes effect {when}.")
+        for line in changes(vocabulary.parse(edition.content), since=before):
+            self.stdout.write(f"  {line}")
+        if edition.backtest is None:
+            self.stderr.write("It was published without a backtest of what it says.")
         if settled:
             self.stdout.write(f"{_count(settled, 'waiting order')} settled by it.")
+
+    def _backtest(
+        self, *, start: datetime | None = None, end: datetime | None = None, **_: Any
+    ) -> None:
+        for line in backtesting.backtest_draft(start=start, end=end):
+            self.stdout.write(line)
 
 
 def _decoded(raw: bytes) -> str:
