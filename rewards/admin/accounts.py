@@ -75,7 +75,7 @@ class NetworkAccountAdmin(ReadOnlyAdmin, DecidingAdmin, TabledAdmin):
         )
 
     def _decide(
-        self, request: HttpRequest, object_id: str, *, rewarding: bool, **words: str
+        self, request: HttpRequest, object_id: str, *, rewarding: bool, **words: Any
     ) -> HttpResponse:
         account = self.find(request, object_id)
 

@@ -1,6 +1,6 @@
 """What the pages of several models share: never counted, decided upon."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -35,7 +35,8 @@ class Question:
     """What staff are asked before something happens, and what a yes then does.
 
     ``act`` gets the form's cleaned data and returns what to tell; where it raises one
-    of ``refusals``, the form says why.
+    of ``refusals``, the form says why. ``template`` may be one of its own, which
+    shows what ``told`` gives; ``back`` is where to go afterwards.
     """
 
     title: Any
@@ -45,6 +46,9 @@ class Question:
     form: Callable[..., forms.Form] = forms.Form
     refusals: tuple[type[Exception], ...] = ()
     lines: Sequence[str] = ()
+    template: str = "admin/ask.html"
+    told: Callable[[], Mapping[str, Any]] = dict
+    back: str = ""
 
 
 class DecidingAdmin(ModelAdmin):
@@ -75,7 +79,7 @@ class DecidingAdmin(ModelAdmin):
             else:
                 if done:
                     messages.success(request, done)
-                return redirect(self.page_after(obj))
+                return redirect(question.back or self.page_after(obj))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -83,9 +87,9 @@ class DecidingAdmin(ModelAdmin):
             "title": question.title,
             "question": question,
             "form": form,
-            "back": self.page_after(obj),
+            "back": question.back or self.page_after(obj),
         }
-        return TemplateResponse(request, "admin/ask.html", context)
+        return TemplateResponse(request, question.template, context)
 
     def page_after(self, obj: Any) -> str:
         if obj is not None:

@@ -13,9 +13,11 @@ from django.db.models import Max
 
 from rewards import interlock
 from rewards.models import Edition
-from rewards.program import draft
+from rewards.program import draft, gates, vocabulary
 from rewards.program.evaluation import CompiledProgram
+from rewards.program.gates import Evidence
 from rewards.program.vocabulary import ProgramError
+from rewards.usage import open_budgets
 
 
 def publish_margin() -> timedelta:
@@ -70,33 +72,63 @@ def publish(
     """Freeze the whole draft as the next edition.
 
     The first holds from the beginning of time, or from ``at``; a later one from
-    ``at``, at the earliest the publishing margin from now. Raises ProgramError.
+    ``at``, at the earliest the publishing margin from now. Raises ProgramError, also
+    where a gate that is on is shut for this draft.
     """
-    _refuse_shut_gates()
     with transaction.atomic():
         interlock.close()
-        program = draft.load()
-        if not program.rules:
+        content = draft.export()
+        if not content["rules"]:
             raise ProgramError(["the draft has no rules: nothing would ever be earned"])
-        first = not Edition.objects.standing().exists()
-        number = (Edition.objects.aggregate(last=Max("number"))["last"] or 0) + 1
-        return Edition.objects.create(
-            number=number,
-            effective_from=at if first else _later_start(at, now=now),
-            published_at=now,
-            published_by=by,  # type: ignore[misc]
-            note=note,
-            content=draft.export(),
-        )
+        evidence = gates.evidence(vocabulary.digest(content))
+        if shut := gates.shut(evidence):
+            raise ProgramError(shut)
+        open_budgets(content)
+        return _freeze(content, evidence, now=now, at=at, note=note, by=by)
 
 
-def _refuse_shut_gates() -> None:
-    """A gate that is on and can't be passed yet must not be an open door."""
-    for gate in ("REQUIRE_BACKTEST", "REQUIRE_APPROVAL"):
-        if getattr(settings, gate):
-            raise ProgramError(
-                [f"{gate} is on, which this release can't meet: turn it off"]
-            )
+def retire(
+    *,
+    now: datetime,
+    at: datetime | None = None,
+    note: str = "",
+    by: AbstractBaseUser | None = None,
+) -> Edition:
+    """End the program: an edition without rules, under which orders earn nothing.
+
+    What was earned stays, and publishing the draft begins the program anew. It passes
+    no gate, since stopping must be possible at once. Raises ProgramError.
+    """
+    with transaction.atomic():
+        interlock.close()
+        newest = Edition.objects.standing().order_by("-number").first()
+        if newest is None or newest.retires:
+            raise ProgramError(["there is no program to end: no edition has rules"])
+        content = {**newest.content, "rules": []}
+        return _freeze(content, gates.NONE, now=now, at=at, note=note, by=by)
+
+
+def _freeze(
+    content: dict[str, Any],
+    evidence: Evidence,
+    *,
+    now: datetime,
+    at: datetime | None,
+    note: str,
+    by: AbstractBaseUser | None,
+) -> Edition:
+    first = not Edition.objects.standing().exists()
+    number = (Edition.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    return Edition.objects.create(
+        number=number,
+        effective_from=at if first else _later_start(at, now=now),
+        published_at=now,
+        published_by=by,  # type: ignore[misc]
+        note=note,
+        content=content,
+        backtest=evidence.backtest,
+        approval=evidence.approval,
+    )
 
 
 def _later_start(at: datetime | None, *, now: datetime) -> datetime:
@@ -142,6 +174,9 @@ def live(*, now: datetime | None = None) -> Edition | None:
 
 
 def pays_in(currency: str, *, at: datetime) -> bool:
-    """Whether orders in this currency can earn now; True while there is no edition."""
+    """Whether orders in this currency can earn now; True while there is no program."""
     edition_id = Editions.load().at(at)
-    return edition_id is None or compiled(edition_id).pays_in(currency)
+    if edition_id is None:
+        return True
+    program = compiled(edition_id)
+    return not program.rules or program.pays_in(currency)

@@ -1,11 +1,12 @@
 """Publishing: immutable, numbered, and certain before anybody is paid by it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import override_settings
 
-from rewards.models import Edition, Rule, Unit
+from rewards.models import Approval, Backtest, Budget, Edition, Rerun, Rule, Unit
 from rewards.program import draft, editions, vocabulary
 from rewards.program.editions import Editions
 from rewards.program.vocabulary import ProgramError
@@ -13,6 +14,7 @@ from tests.builders import (
     DOLLARS,
     NOW,
     POINTS,
+    balances,
     make_member,
     program,
     publish_program,
@@ -94,10 +96,150 @@ def test_an_empty_draft_is_no_edition() -> None:
     assert not Edition.objects.exists()
 
 
-@pytest.mark.parametrize("gate", ["REQUIRE_APPROVAL", "REQUIRE_BACKTEST"])
-def test_a_gate_that_nothing_can_open_yet_stays_shut(gate: str) -> None:
-    with override_settings(**{gate: True}):
-        assert gate in refused()
+@pytest.fixture
+def draft_digest() -> str:
+    """Names the program that these tests publish, tried by nobody yet."""
+    draft.replace(vocabulary.parse(program()))
+    return vocabulary.digest(draft.export())
+
+
+def make_backtest(digest: str, **changes: Any) -> Backtest:
+    """A finished one."""
+    values = {"content": program(), "asked_at": NOW, "finished_at": NOW, **changes}
+    return Backtest.objects.create(digest=digest, **values)
+
+
+def make_approval(digest: str, **changes: Any) -> Approval:
+    """One that was given."""
+    values = {"asked_at": NOW, "approved_at": NOW, **changes}
+    return Approval.objects.create(digest=digest, **values)
+
+
+def test_a_shut_gate_is_refused_in_one_sentence() -> None:
+    for gate in ("REQUIRE_APPROVAL", "REQUIRE_BACKTEST"):
+        with override_settings(**{gate: True}):
+            said = refused()
+            assert said.startswith(f"{gate} is on")
+            assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"finished_at": None},
+        {"cancelled_at": NOW},
+        {"error": "It broke."},
+        {"digest": "of another draft"},
+    ],
+)
+def test_a_backtest_that_shows_nothing_opens_no_gate(
+    changes: dict[str, Any], draft_digest: str
+) -> None:
+    make_backtest(**{"digest": draft_digest, **changes})
+    with override_settings(REQUIRE_BACKTEST=True):
+        assert "no finished backtest" in refused()
+
+
+def test_the_preview_of_a_rerun_opens_no_gate(draft_digest: str) -> None:
+    edition = publish_program(rule("earlier"))
+    rerun = Rerun.objects.create(
+        edition=edition, start=NOW, end=NOW + MARGIN, reason="Why", asked_at=NOW
+    )
+    make_backtest(draft_digest, rerun=rerun)
+    with override_settings(REQUIRE_BACKTEST=True):
+        assert "no finished backtest" in refused()
+
+
+def test_an_approval_that_is_only_asked_for_opens_no_gate(draft_digest: str) -> None:
+    make_approval(draft_digest, approved_at=None)
+    with override_settings(REQUIRE_APPROVAL=True):
+        assert "nobody has approved" in refused()
+
+
+@override_settings(REQUIRE_BACKTEST=True, REQUIRE_APPROVAL=True)
+def test_what_opened_the_gates_stays_with_the_edition(draft_digest: str) -> None:
+    backtest, approval = make_backtest(draft_digest), make_approval(draft_digest)
+    edition = publish_program()
+    assert (edition.backtest, edition.approval) == (backtest, approval)
+
+
+def test_an_edit_shuts_the_gate_and_undoing_it_opens_it_again(
+    draft_digest: str,
+) -> None:
+    make_backtest(draft_digest)
+    with override_settings(REQUIRE_BACKTEST=True):
+        assert "REQUIRE_BACKTEST" in refused_draft(label="Edited")
+        Rule.objects.update(label="Base")
+        editions.publish(now=NOW)
+
+
+def refused_draft(**edit: Any) -> str:
+    Rule.objects.update(**edit)
+    with pytest.raises(ProgramError) as error:
+        editions.publish(now=NOW)
+    return str(error.value)
+
+
+def test_without_gates_what_there_is_stays_with_the_edition_all_the_same(
+    draft_digest: str,
+) -> None:
+    assert publish_program().backtest is None
+    later = NOW + 2 * MARGIN
+    backtest = make_backtest(draft_digest)
+    assert publish_program(now=later).backtest == backtest
+
+
+def test_a_budget_is_counted_from_the_first_edition_that_has_it() -> None:
+    publish_program()
+    settle_reports(report())
+    assert not Budget.objects.exists()
+    publish_program(rule(limits={"budget": 500}))
+    assert list(Budget.objects.values_list("rule", "used")) == [("base", 91)]
+
+
+def test_a_program_that_is_ended_pays_for_no_later_order() -> None:
+    publish_program()
+    settle_reports(report())
+    end = editions.retire(now=NOW, note="We stop.")
+    assert (end.number, end.effective_from) == (2, NOW + MARGIN)
+    late = {"attributed_at": NOW + MARGIN, "order_id": "late", "transaction_id": "t"}
+    settle_reports(report(**late), at=NOW + MARGIN)
+    in_time = {"order_id": "in time", "transaction_id": "t-2"}
+    settle_reports(report(**in_time), at=NOW + MARGIN)
+    assert balances() == {("points", "pending"): 182}
+
+
+def test_no_currency_is_missed_while_there_is_no_program() -> None:
+    assert editions.pays_in("EUR", at=NOW)
+    publish_program(rule(when={"currencies": ["USD"]}))
+    assert not editions.pays_in("EUR", at=NOW)
+    editions.retire(now=NOW)
+    assert editions.pays_in("EUR", at=NOW + MARGIN)
+
+
+def test_a_program_that_is_ended_begins_anew_by_publishing() -> None:
+    publish_program()
+    editions.retire(now=NOW)
+    assert draft.unpublished()
+    later = NOW + 2 * MARGIN
+    anew = publish_program(now=later)
+    assert Editions.load().at(later + MARGIN) == anew.pk
+
+
+def test_only_a_program_that_pays_is_ended() -> None:
+    with pytest.raises(ProgramError, match="no program to end"):
+        editions.retire(now=NOW)
+    publish_program()
+    editions.retire(now=NOW)
+    with pytest.raises(ProgramError, match="no program to end"):
+        editions.retire(now=NOW + MARGIN)
+
+
+@override_settings(REQUIRE_BACKTEST=True, REQUIRE_APPROVAL=True)
+def test_ending_passes_no_gate() -> None:
+    with override_settings(REQUIRE_BACKTEST=False, REQUIRE_APPROVAL=False):
+        publish_program()
+    assert editions.retire(now=NOW).retires
 
 
 def test_an_edition_is_the_whole_draft_and_does_not_follow_it() -> None:
