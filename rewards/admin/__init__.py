@@ -3,19 +3,23 @@
 from rewards.admin import (
     accounts,
     apikeys,
+    backtests,
     editions,
     ledger,
     members,
     program,
     purchases,
+    reruns,
 )
 
 __all__ = [
     "accounts",
     "apikeys",
+    "backtests",
     "editions",
     "ledger",
     "members",
     "program",
     "purchases",
+    "reruns",
 ]
