@@ -6,204 +6,475 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('merchants', '0002_catalogue'),
-        ('rewards', '0002_network_truth'),
+        ("merchants", "0002_catalogue"),
+        ("rewards", "0002_network_truth"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='award',
-            name='held_until',
-            field=models.DateTimeField(null=True, verbose_name='held until'),
+            model_name="award",
+            name="held_until",
+            field=models.DateTimeField(null=True, verbose_name="held until"),
         ),
         migrations.AddField(
-            model_name='purchase',
-            name='pinned',
-            field=models.ForeignKey(help_text='The edition that a re-run chose, whatever holds for its time.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.edition', verbose_name='pinned edition'),
+            model_name="purchase",
+            name="pinned",
+            field=models.ForeignKey(
+                help_text="The edition that a re-run chose, whatever holds for its time.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="rewards.edition",
+                verbose_name="pinned edition",
+            ),
         ),
         migrations.AddField(
-            model_name='rule',
-            name='expires_after_days',
-            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='expires after days'),
+            model_name="rule",
+            name="expires_after_days",
+            field=models.PositiveIntegerField(
+                blank=True, null=True, verbose_name="expires after days"
+            ),
         ),
         migrations.AddField(
-            model_name='rule',
-            name='hold_days',
-            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='held for days'),
+            model_name="rule",
+            name="hold_days",
+            field=models.PositiveIntegerField(
+                blank=True, null=True, verbose_name="held for days"
+            ),
         ),
         migrations.AddField(
-            model_name='rule',
-            name='items',
-            field=models.JSONField(blank=True, default=dict, verbose_name='line items'),
+            model_name="rule",
+            name="items",
+            field=models.JSONField(blank=True, default=dict, verbose_name="line items"),
         ),
         migrations.AddField(
-            model_name='rule',
-            name='limits',
-            field=models.JSONField(blank=True, default=dict, verbose_name='limits'),
+            model_name="rule",
+            name="limits",
+            field=models.JSONField(blank=True, default=dict, verbose_name="limits"),
         ),
         migrations.AddField(
-            model_name='settlement',
-            name='facts',
-            field=models.JSONField(db_default={}, default=dict, verbose_name='facts'),
+            model_name="settlement",
+            name="facts",
+            field=models.JSONField(db_default={}, default=dict, verbose_name="facts"),
         ),
         migrations.AddField(
-            model_name='settlement',
-            name='pinned',
-            field=models.BooleanField(db_default=False, default=False, verbose_name='pinned'),
+            model_name="settlement",
+            name="pinned",
+            field=models.BooleanField(
+                db_default=False, default=False, verbose_name="pinned"
+            ),
         ),
         migrations.AlterField(
-            model_name='decision',
-            name='kind',
-            field=models.CharField(choices=[('assign', 'assigned to a member'), ('resolve', 'review resolved'), ('confirm_account', 'account confirmed'), ('exclude_account', 'account excluded'), ('rerun', 're-run under another edition'), ('undo_rerun', 're-run undone')], max_length=16, verbose_name='kind'),
+            model_name="decision",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("assign", "assigned to a member"),
+                    ("resolve", "review resolved"),
+                    ("confirm_account", "account confirmed"),
+                    ("exclude_account", "account excluded"),
+                    ("rerun", "re-run under another edition"),
+                    ("undo_rerun", "re-run undone"),
+                ],
+                max_length=16,
+                verbose_name="kind",
+            ),
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(db_index=True, max_length=64, verbose_name='digest of the program')),
-                ('note', models.TextField(blank=True, verbose_name='note')),
-                ('asked_at', models.DateTimeField(verbose_name='asked for')),
-                ('approved_at', models.DateTimeField(null=True, verbose_name='approved')),
-                ('approved_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        db_index=True,
+                        max_length=64,
+                        verbose_name="digest of the program",
+                    ),
+                ),
+                ("note", models.TextField(blank=True, verbose_name="note")),
+                ("asked_at", models.DateTimeField(verbose_name="asked for")),
+                (
+                    "approved_at",
+                    models.DateTimeField(null=True, verbose_name="approved"),
+                ),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'approval',
-                'verbose_name_plural': 'approvals',
-                'ordering': ['-id'],
+                "verbose_name": "approval",
+                "verbose_name_plural": "approvals",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='edition',
-            name='approval',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.approval'),
+            model_name="edition",
+            name="approval",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="rewards.approval",
+            ),
         ),
         migrations.CreateModel(
-            name='Backtest',
+            name="Backtest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('held_by', models.CharField(blank=True, max_length=32, verbose_name='held by')),
-                ('held_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('digest', models.CharField(db_index=True, max_length=64, verbose_name='digest of the program')),
-                ('content', models.JSONField(verbose_name='program')),
-                ('start', models.DateTimeField(null=True, verbose_name='from')),
-                ('end', models.DateTimeField(null=True, verbose_name='until')),
-                ('total', models.PositiveIntegerField(default=0, verbose_name='purchases')),
-                ('burns', models.JSONField(default=dict, verbose_name='budgets used up')),
-                ('result', models.JSONField(null=True, verbose_name='result')),
-                ('error', models.TextField(blank=True, verbose_name='error')),
-                ('asked_at', models.DateTimeField(verbose_name='asked for')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('cancelled_at', models.DateTimeField(null=True, verbose_name='cancelled')),
-                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('baseline', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.edition')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "held_by",
+                    models.CharField(blank=True, max_length=32, verbose_name="held by"),
+                ),
+                (
+                    "held_until",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="held until"
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        db_index=True,
+                        max_length=64,
+                        verbose_name="digest of the program",
+                    ),
+                ),
+                ("content", models.JSONField(verbose_name="program")),
+                ("start", models.DateTimeField(null=True, verbose_name="from")),
+                ("end", models.DateTimeField(null=True, verbose_name="until")),
+                (
+                    "total",
+                    models.PositiveIntegerField(default=0, verbose_name="purchases"),
+                ),
+                (
+                    "burns",
+                    models.JSONField(default=dict, verbose_name="budgets used up"),
+                ),
+                ("result", models.JSONField(null=True, verbose_name="result")),
+                ("error", models.TextField(blank=True, verbose_name="error")),
+                ("asked_at", models.DateTimeField(verbose_name="asked for")),
+                (
+                    "finished_at",
+                    models.DateTimeField(null=True, verbose_name="finished"),
+                ),
+                (
+                    "cancelled_at",
+                    models.DateTimeField(null=True, verbose_name="cancelled"),
+                ),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "baseline",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="rewards.edition",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'backtest',
-                'verbose_name_plural': 'backtests',
-                'ordering': ['-id'],
+                "verbose_name": "backtest",
+                "verbose_name_plural": "backtests",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='edition',
-            name='backtest',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.backtest'),
+            model_name="edition",
+            name="backtest",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="rewards.backtest",
+            ),
         ),
         migrations.CreateModel(
-            name='BacktestPart',
+            name="BacktestPart",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('held_by', models.CharField(blank=True, max_length=32, verbose_name='held by')),
-                ('held_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('number', models.PositiveSmallIntegerField(verbose_name='number')),
-                ('first_member', models.BigIntegerField(verbose_name='first member')),
-                ('last_member', models.BigIntegerField(verbose_name='last member')),
-                ('done', models.PositiveIntegerField(default=0, verbose_name='purchases done')),
-                ('result', models.JSONField(null=True, verbose_name='result')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('backtest', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='rewards.backtest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "held_by",
+                    models.CharField(blank=True, max_length=32, verbose_name="held by"),
+                ),
+                (
+                    "held_until",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="held until"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField(verbose_name="number")),
+                ("first_member", models.BigIntegerField(verbose_name="first member")),
+                ("last_member", models.BigIntegerField(verbose_name="last member")),
+                (
+                    "done",
+                    models.PositiveIntegerField(
+                        default=0, verbose_name="purchases done"
+                    ),
+                ),
+                ("result", models.JSONField(null=True, verbose_name="result")),
+                (
+                    "finished_at",
+                    models.DateTimeField(null=True, verbose_name="finished"),
+                ),
+                (
+                    "backtest",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="rewards.backtest",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'part of a backtest',
-                'verbose_name_plural': 'parts of backtests',
-                'ordering': ['backtest', 'number'],
+                "verbose_name": "part of a backtest",
+                "verbose_name_plural": "parts of backtests",
+                "ordering": ["backtest", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Budget',
+            name="Budget",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rule', models.CharField(max_length=64, verbose_name='rule')),
-                ('used', models.BigIntegerField(default=0, verbose_name='used')),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='rewards.unit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("rule", models.CharField(max_length=64, verbose_name="rule")),
+                ("used", models.BigIntegerField(default=0, verbose_name="used")),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="rewards.unit"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'budget',
-                'verbose_name_plural': 'budgets',
-                'ordering': ['rule'],
+                "verbose_name": "budget",
+                "verbose_name_plural": "budgets",
+                "ordering": ["rule"],
             },
         ),
         migrations.CreateModel(
-            name='Rerun',
+            name="Rerun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('held_by', models.CharField(blank=True, max_length=32, verbose_name='held by')),
-                ('held_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
-                ('start', models.DateTimeField(verbose_name='from')),
-                ('end', models.DateTimeField(verbose_name='until')),
-                ('reason', models.TextField(verbose_name='reason')),
-                ('state', models.CharField(choices=[('draft', 'not applied'), ('applying', 'being applied'), ('applied', 'applied'), ('undoing', 'being undone'), ('undone', 'undone'), ('dropped', 'dropped')], default='draft', max_length=16, verbose_name='state')),
-                ('asked_at', models.DateTimeField(verbose_name='asked for')),
-                ('approved_at', models.DateTimeField(null=True, verbose_name='approved')),
-                ('total', models.PositiveIntegerField(default=0, verbose_name='purchases')),
-                ('done', models.PositiveIntegerField(default=0, verbose_name='purchases done')),
-                ('last', models.BigIntegerField(default=0, verbose_name='last purchase')),
-                ('approved_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('edition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.edition')),
-                ('merchants', models.ManyToManyField(blank=True, related_name='+', to='merchants.merchant', verbose_name='merchants')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "held_by",
+                    models.CharField(blank=True, max_length=32, verbose_name="held by"),
+                ),
+                (
+                    "held_until",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="held until"
+                    ),
+                ),
+                ("start", models.DateTimeField(verbose_name="from")),
+                ("end", models.DateTimeField(verbose_name="until")),
+                ("reason", models.TextField(verbose_name="reason")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "not applied"),
+                            ("applying", "being applied"),
+                            ("applied", "applied"),
+                            ("undoing", "being undone"),
+                            ("undone", "undone"),
+                            ("dropped", "dropped"),
+                        ],
+                        default="draft",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(verbose_name="asked for")),
+                (
+                    "approved_at",
+                    models.DateTimeField(null=True, verbose_name="approved"),
+                ),
+                (
+                    "total",
+                    models.PositiveIntegerField(default=0, verbose_name="purchases"),
+                ),
+                (
+                    "done",
+                    models.PositiveIntegerField(
+                        default=0, verbose_name="purchases done"
+                    ),
+                ),
+                (
+                    "last",
+                    models.BigIntegerField(default=0, verbose_name="last purchase"),
+                ),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "edition",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="rewards.edition",
+                    ),
+                ),
+                (
+                    "merchants",
+                    models.ManyToManyField(
+                        blank=True,
+                        related_name="+",
+                        to="merchants.merchant",
+                        verbose_name="merchants",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 're-run',
-                'verbose_name_plural': 're-runs',
-                'ordering': ['-id'],
+                "verbose_name": "re-run",
+                "verbose_name_plural": "re-runs",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='backtest',
-            name='rerun',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='preview', to='rewards.rerun'),
+            model_name="backtest",
+            name="rerun",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="preview",
+                to="rewards.rerun",
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='rerun',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='rewards.rerun'),
+            model_name="decision",
+            name="rerun",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="decisions",
+                to="rewards.rerun",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(('approved_by', models.F('asked_by')), _negated=True), _connector='OR'), name='approved_by_another'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approved_by", None),
+                    models.Q(("approved_by", models.F("asked_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="approved_by_another",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='backtestpart',
-            constraint=models.UniqueConstraint(fields=('backtest', 'number'), name='backtest_part_once'),
+            model_name="backtestpart",
+            constraint=models.UniqueConstraint(
+                fields=("backtest", "number"), name="backtest_part_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(fields=('rule', 'unit'), name='budget_once'),
+            model_name="budget",
+            constraint=models.UniqueConstraint(
+                fields=("rule", "unit"), name="budget_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(('used__gte', 0)), name='budget_never_negative'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("used__gte", 0)), name="budget_never_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rerun',
-            constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(('approved_by', models.F('asked_by')), _negated=True), _connector='OR'), name='rerun_approved_by_another'),
+            model_name="rerun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approved_by", None),
+                    models.Q(("approved_by", models.F("asked_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="rerun_approved_by_another",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rerun',
-            constraint=models.CheckConstraint(condition=models.Q(('start__lt', models.F('end'))), name='rerun_has_a_stretch'),
+            model_name="rerun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("start__lt", models.F("end"))),
+                name="rerun_has_a_stretch",
+            ),
         ),
     ]

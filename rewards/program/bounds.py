@@ -120,7 +120,7 @@ def _refusals(expr: Any, types: Any) -> Iterator[str]:
 
 
 def _gathering(loop: Any) -> list[int]:
-    """The parts by which ``filter`` and ``map`` add to their list: the library's own."""
+    """The parts by which ``filter`` and ``map`` add to a list: the library's own."""
     return [part.id for part in _steps(loop)]
 
 

@@ -63,21 +63,37 @@ def test_a_reward_that_changes_is_one_sentence() -> None:
             {"unit": "USD", "reward": share("60")},
             "get 60 % of our commission, in US dollars cash back instead of 50 %.",
         ),
-        ({}, {"when": SUNDAYS}, "“base” counts only for members shopping at Lumen & Oak now"),
+        (
+            {},
+            {"when": SUNDAYS},
+            "“base” counts only for members shopping at Lumen & Oak now",
+        ),
         ({"when": SUNDAYS}, {}, "counts no longer only for members on Sundays."),
         (
             {"when": {"weekdays": ["sunday"]}},
             {"when": {"weekdays": ["monday"]}},
             "counts for members on Mondays instead of on Sundays.",
         ),
-        ({}, {"when": {"expression": "size(items) > 1"}}, "members when: size(items) > 1 now"),
+        (
+            {},
+            {"when": {"expression": "size(items) > 1"}},
+            "members when: size(items) > 1 now",
+        ),
         ({}, {"items": {"categories": ["LAMPS"]}}, "items in LAMPS"),
-        ({}, {"limits": {"per_order": 500}}, "at most 500 points an order instead of no limit"),
+        (
+            {},
+            {"limits": {"per_order": 500}},
+            "at most 500 points an order instead of no limit",
+        ),
         ({"limits": {"budget": 9}}, {}, "no limit instead of at most 9 points in all"),
         ({}, {"hold_days": 30}, "stays pending for 30 days"),
         ({}, {"expires_after_days": 365}, "expires 365 days"),
         ({}, {"group": "bonus"}, "“base”, group: bonus instead of base."),
-        ({}, {"label": {"en": "Base", "es": "Fijo"}}, "en “Base”, es “Fijo” instead of “Base”"),
+        (
+            {},
+            {"label": {"en": "Base", "es": "Fijo"}},
+            "en “Base”, es “Fijo” instead of “Base”",
+        ),
         ({"when": {"countries": ["US"]}}, {"when": {"countries": ["us"]}}, "“base”"),
     ],
 )  # fmt: skip
@@ -146,7 +162,8 @@ def test_units_and_the_time_zone() -> None:
         program(rule(when=SUNDAYS), units=[worthy, euros]) | NEW_YORK,
     )
     assert told == [
-        "Days, weeks and months begin by the clocks of America/New_York instead of UTC.",
+        "Days, weeks and months begin by the clocks of America/New_York"
+        " instead of UTC.",
         "Unit points, rounding: half up instead of floor.",
         "Unit points, worth: 0.01 USD instead of none.",
         "The unit USD is gone; what members have of it stays.",
