@@ -1,6 +1,7 @@
 """Publishing the draft in the admin: what speaks for and against it, and approval."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -21,7 +22,7 @@ from rewards.admin.local_times import LocalTimesForm, by_its_clocks
 from rewards.admin.mixins import DecidingAdmin, Question, by_now, staff
 from rewards.decisions import Refused
 from rewards.models import Approval, Edition
-from rewards.program import draft, editions
+from rewards.program import draft, editions, vocabulary
 from rewards.program.vocabulary import ProgramError
 from rewards.publishing import edition_before, publish_draft
 
@@ -48,6 +49,12 @@ class StartForm(NoteForm, LocalTimesForm):
         help_text=gettext_lazy("Left empty: as soon as may be."),
     )
     field_order = ("note", "at", "zone")
+
+
+class PublishForm(StartForm):
+    """With what the draft said when it was shown."""
+
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 class PublishingAdmin(DecidingAdmin):
@@ -83,6 +90,7 @@ class PublishingAdmin(DecidingAdmin):
     )
     def publish(self, request: HttpRequest) -> HttpResponse:
         def act(said: dict[str, Any]) -> str:
+            _refuse_another_draft(said["shown"])
             edition, settled = publish_draft(
                 now=datetime.now(UTC),
                 at=said["at"],
@@ -97,7 +105,7 @@ class PublishingAdmin(DecidingAdmin):
             explanation=_difference(),
             lines=_problems() if request.method == "GET" else (),
             submit=_("Publish"),
-            form=StartForm,
+            form=partial(PublishForm, initial={"shown": _digest()}),
             act=act,
             refusals=(ProgramError,),
             template="admin/rewards/edition/publish.html",
@@ -182,6 +190,22 @@ class PublishingAdmin(DecidingAdmin):
     def _refuse_strangers(self, request: HttpRequest) -> None:
         if not self.has_publish_permission(request):
             raise PermissionDenied
+
+
+def _digest() -> str:
+    """Names what the draft says now; empty where it can't be read."""
+    try:
+        return vocabulary.digest(draft.export())
+    except ProgramError:
+        return ""
+
+
+def _refuse_another_draft(shown: str) -> None:
+    """What somebody edited since the page was opened was read by nobody."""
+    if shown and shown != _digest():
+        raise ProgramError(
+            [_("The draft was edited since you opened this page: open it again.")]
+        )
 
 
 def _publish_page() -> str:

@@ -1,7 +1,8 @@
 """Why a rule gave a member nothing, as far as that is the member's to know.
 
-Which segments, accounts, countries or expressions a rule asks for stays with staff: a
-rule that failed on one of those is not told at all.
+Which segments, accounts, countries or expressions a rule asks for stays with staff, and
+so does an offer that has not begun: a rule that failed on one of those is not told at
+all. Nor is one for other stores, of which there may be hundreds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from rewards.money import Counted, currency_amount
 from rewards.pages.gains import limit_reached, money
-from rewards.pages.labels import in_language, listed
+from rewards.pages.labels import in_language
 from rewards.program.phrases import either, moment
 from rewards.program.trials import APPLIED, NO_ITEMS, NOT_MATCHED, STOOD_BACK, Tried
 from rewards.program.vocabulary import WEEKDAYS, When
@@ -33,10 +34,9 @@ class GaveNothing:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the reasons speak of: the order, store names by id, the rules' own zone."""
+    """What the reasons speak of: the order, and the rules' own zone."""
 
     report: PurchaseReport
-    stores: Mapping[str, str]
     zone: ZoneInfo
 
     def moment(self, at: datetime | None) -> str:
@@ -90,26 +90,10 @@ def _no_items(tried: Tried, order: Order) -> str:
     return _("It is for items in %s, and none of yours counts.") % either(wanted)
 
 
-def _merchants(when: When, order: Order) -> str:
-    report = order.report
-    found = order.stores.get(report.merchant) or report.merchant_name or report.merchant
-    return _("It is for orders at %(wanted)s; this one was at %(found)s.") % {
-        "wanted": listed(sorted(order.stores.get(id, id) for id in when.merchants)),
-        "found": found or _("an unknown store"),
-    }
-
-
 def _currencies(when: When, order: Order) -> str:
     return _("It is for orders in %(wanted)s; this one is in %(found)s.") % {
         "wanted": either(sorted(when.currencies)),
         "found": order.report.order_currency,
-    }
-
-
-def _starts(when: When, order: Order) -> str:
-    return _("It is for orders from %(wanted)s on; this one is of %(found)s.") % {
-        "wanted": order.moment(when.starts_at),
-        "found": order.moment(order.report.attributed_at),
     }
 
 
@@ -156,9 +140,7 @@ def _first(when: When, order: Order) -> str:
 
 
 _SENTENCES: dict[str, Callable[[When, Order], str]] = {
-    "merchants": _merchants,
     "currencies": _currencies,
-    "starts_at": _starts,
     "ends_at": _ends,
     "weekdays": _weekdays,
     "min_order_total": _least,

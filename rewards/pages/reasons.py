@@ -6,14 +6,12 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from merchants.models import Merchant
 from rewards.models import Purchase, Unit
 from rewards.money import currency_amount
 from rewards.pages.gains import Gave, gave
 from rewards.pages.labels import goods
 from rewards.pages.misses import GaveNothing, Order, gave_nothing
 from rewards.program.receipts import Receipt, receipt
-from rewards.program.trials import Tried
 from rewards.reports import LineItem, PurchaseReport
 
 
@@ -75,7 +73,7 @@ def _misses(found: Receipt, units: Mapping[str, Unit]) -> list[GaveNothing]:
     if found.facts is None:
         return []
     zone = ZoneInfo(found.trial.time_zone)
-    order = Order(found.facts.report, _store_names(found.rules), zone)
+    order = Order(found.facts.report, zone)
     return gave_nothing(found.rules, order, units)
 
 
@@ -93,14 +91,3 @@ def _note(purchase: Purchase, found: Receipt) -> str:
 def _item(line: LineItem, report: PurchaseReport) -> Item:
     total = currency_amount(line.total, currency=report.order_currency)
     return Item(goods(line), line.quantity, total)
-
-
-def _store_names(rules: Sequence[Tried]) -> dict[str, str]:
-    """What the stores of the rules that missed on the store are called, by their id."""
-    missed = [t for t in rules if t.failed and t.failed.condition == "merchants"]
-    ids = {id for t in missed for id in t.spec.when.merchants}
-    ids |= {t.failed.found for t in missed if t.failed}
-    if not ids:
-        return {}
-    named = Merchant.objects.filter(external_id__in=ids).exclude(name="")
-    return dict(named.values_list("external_id", "name"))

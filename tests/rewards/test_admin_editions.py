@@ -101,6 +101,18 @@ def test_more_rules_and_orders_cost_no_more_queries(root: Client) -> None:
     assert count_queries(root, PUBLISH) == few
 
 
+def test_a_draft_edited_behind_ones_back_is_not_published(root: Client) -> None:
+    load(rule())
+    shown = re.search(r'name="shown" value="(\w+)"', text_of(root.get(PUBLISH)))
+    Rule.objects.update(label="Edited by somebody else")
+    said = text_of(root.post(PUBLISH, {**NOW_EMPTY, "shown": shown[1]}))
+    assert "The draft was edited since you opened this page" in said
+    assert not Edition.objects.exists()
+    Rule.objects.update(label="Base")
+    root.post(PUBLISH, {**NOW_EMPTY, "shown": shown[1]})
+    assert Edition.objects.exists()
+
+
 def test_a_backtest_that_is_missing_outdated_or_done(root: Client) -> None:
     load(rule())
     start = reverse("admin:rewards_backtest_try_draft")

@@ -369,4 +369,4 @@ def test_a_store_that_is_unknown_is_no_blank():
         rule(), rule("other", group="bonus", when={"merchants": [MERCHANT]}),
         merchant="", merchant_name="",
     )  # fmt: skip
-    assert "this one was at an unknown store." in page
+    assert "Unknown store" in page

@@ -13,7 +13,6 @@ from rewards.models import Report
 from rewards.pages.labels import in_language
 from rewards.reports import LineItem
 from tests.builders import (
-    MERCHANT,
     NOW,
     ORDERED,
     fixed,
@@ -197,10 +196,6 @@ def test_why_is_told_with_the_arithmetic():
     ("when", "reason"),
     [
         (
-            {"merchants": ["org-elsewhere", "org-away"]},
-            "It is for orders at org-away, org-elsewhere; this one was at Lumen & Oak.",
-        ),
-        (
             {"currencies": ["GBP", "EUR"]},
             "It is for orders in EUR or GBP; this one is in USD.",
         ),
@@ -211,11 +206,6 @@ def test_why_is_told_with_the_arithmetic():
         (
             {"currencies": ["USD"], "max_order_total": "90.999"},
             "It is for orders of at most 90.999 USD; this one is $91.00.",
-        ),
-        (
-            {"starts_at": "2026-12-01T00:00:00-05:00"},
-            "It is for orders from 1 December 2026, 05:00 (UTC) on;"
-            " this one is of 10 November 2026, 12:00 (UTC).",
         ),
         (
             {"ends_at": "2026-11-01T00:00:00+00:00"},
@@ -242,11 +232,14 @@ def test_a_rule_that_matched_for_nothing_says_so():
     assert "Bonus It gives nothing for this order." in read_page()
 
 
-def test_many_stores_are_not_all_named():
-    many = [f"org-{n}" for n in range(10)]
-    publish_program(rule(), rule("few", when={"merchants": many}))
+@pytest.mark.parametrize(
+    "when",
+    [{"merchants": ["org-elsewhere"]}, {"starts_at": "2027-01-01T00:00:00+00:00"}],
+)
+def test_other_stores_and_what_is_yet_to_come_are_not_told(when):
+    publish_program(rule(), rule("secret", group="bonus", when=when))
     settle_reports(report())
-    assert "org-0, org-1, org-2, org-3 and others; this one was at" in read_page()
+    assert "Secret" not in read_page()
 
 
 @pytest.mark.parametrize(
@@ -275,21 +268,4 @@ def test_a_long_history_asks_no_more_than_a_short_one(number):
     client.get(path)  # compiles the edition
     with CaptureQueriesContext(connection) as queries:
         client.get(path)
-    assert len(queries) == 14
-
-
-def test_store_names_are_used_where_they_are_known():
-    publish_program(rule(), rule("here", when={"merchants": ["org-2"]}))
-    settle_reports(
-        report(),
-        report(
-            transaction_id="tx-2",
-            order_id="order-2",
-            merchant="org-2",
-            merchant_name="Second Store",
-        ),
-    )
-    assert MERCHANT not in read_page()
-    assert "It is for orders at Second Store; this one was at Lumen & Oak." in (
-        read_page()
-    )
+    assert len(queries) == 13
