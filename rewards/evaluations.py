@@ -17,6 +17,9 @@ from rewards.reports import PurchaseReport
 LIMITS = "limits"
 """Where stored facts keep how far each rule's limits were used up."""
 
+EXCLUDED = "excluded"
+"""Where they keep that staff had excluded the account: it may reward again later."""
+
 
 def facts_of(settlement: Settlement) -> Facts:
     """What an evaluation saw. The settlement has a report."""

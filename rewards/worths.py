@@ -203,6 +203,8 @@ def _worth(trial: _Trial, usage: Usage, *, at: datetime) -> Worth | None:
     if case.failed:
         return Worth(None) if _undoes(case) and _gave(case) else None
     facts = trial.about.stored()
+    if case.account.rewarding is False:
+        facts[evaluations.EXCLUDED] = True
     if trial.certain_at:
         return Worth(None, facts=facts, due_at=trial.certain_at)
     pinned = case.pinned_id is not None

@@ -8,7 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from rewards.awards import held_until
-from rewards.evaluations import facts_of, room_of
+from rewards.evaluations import EXCLUDED, facts_of, room_of
 from rewards.models import Award, Purchase, Settlement
 from rewards.program.editions import compiled
 from rewards.program.facts import Facts
@@ -111,6 +111,7 @@ def why_nothing(
         return _("Nobody is known to have made this purchase.")
     if settlement.edition_id is None:
         return _("No edition of the program holds for the time of this order.")
-    if account_rewards is False and not settlement.awards.all():
+    excluded = account_rewards is False and not settlement.awards.all()
+    if excluded or settlement.facts.get(EXCLUDED):
         return _("Staff excluded the network account that reported it.")
     return ""

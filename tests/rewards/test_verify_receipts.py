@@ -190,3 +190,17 @@ def test_more_receipts_ask_no_more_queries(number, django_assert_num_queries):
     verify_receipts()  # compiles the edition
     with django_assert_num_queries(2):
         verify_receipts()
+
+
+def test_an_account_that_rewards_again_later_changes_no_receipt_of_before(capsys):
+    """A contradiction froze the order while its account was excluded."""
+    publish_program(rule())
+    final = {"status": "validated", "modified_at": NOW}
+    settle_reports(report(**final))
+    account = NetworkAccount.objects.get()
+    decide_account(account, rewarding=False, reason="a test", by=None, at=NOW)
+    settle_reports(report(**final | {"status": "declined"}))
+    assert purchase().review
+    decide_account(account, rewarding=True, reason="a test", by=None, at=NOW)
+    assert run(capsys, "--all")[0] == 0
+    assert receipt(purchase()).reproduced
