@@ -186,7 +186,7 @@ def _settle(
                 _settle(rerun, [id], lease, decision, at=at)
         else:
             log.exception("purchase_not_settled", purchase_id=ids[0])
-            _note_progress(rerun, ids)
+            _note_progress(rerun, ids, failed=1)
 
 
 def _settle_together(
@@ -199,10 +199,11 @@ def _settle_together(
         _note_progress(rerun, ids)
 
 
-def _note_progress(rerun: Rerun, ids: list[int]) -> None:
+def _note_progress(rerun: Rerun, ids: list[int], *, failed: int = 0) -> None:
     rerun.last = ids[-1]
-    row = Rerun.objects.filter(pk=rerun.pk)
-    row.update(last=rerun.last, done=F("done") + len(ids))
+    Rerun.objects.filter(pk=rerun.pk).update(
+        last=rerun.last, done=F("done") + len(ids), failed=F("failed") + failed
+    )
 
 
 def _refuse_unready(rerun: Rerun) -> None:
@@ -258,7 +259,7 @@ def _advance(
     """Go on to the next state. Raises Refused where another has changed it."""
     own = Rerun.objects.filter(pk=rerun.pk, state=state)
     begins = following in UNDER_WAY
-    progress = {"last": 0, "done": 0, **values} if begins else {}
+    progress = {"last": 0, "done": 0, "failed": 0, **values} if begins else {}
     if not own.update(state=following, **progress):
         raise Refused(f"It is {rerun.get_state_display()}.")
     rerun.refresh_from_db()

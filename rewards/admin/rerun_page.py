@@ -75,10 +75,10 @@ def said_undo(rerun: Rerun) -> str:
         ngettext(
             "%d purchase gets back exactly the awards that it had before, and the"
             " difference is booked. If it has changed since, it is worked out anew"
-            " as if there had been no re-run. What was spent meanwhile becomes debt.",
+            " as if there had been no re-run.",
             "%d purchases get back exactly the awards that they had before, and the"
             " differences are booked. Those that have changed since are worked out anew"
-            " as if there had been no re-run. What was spent meanwhile becomes debt.",
+            " as if there had been no re-run.",
             count,
         )
         % count

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -94,7 +94,10 @@ class RerunAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin):
     @display(description=gettext_lazy("state"))
     def state_said(self, rerun: Rerun) -> SafeString:
         state = Rerun.State(rerun.state)
-        return badge(state.label, COLOURS.get(state, ""))
+        if not rerun.failed:
+            return badge(state.label, COLOURS.get(state, ""))
+        failed = ngettext("%d purchase failed", "%d purchases failed", rerun.failed)
+        return badge(f"{state.label}, {failed % rerun.failed}", "danger")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Only what the state and the person allow; the functions refuse all else."""

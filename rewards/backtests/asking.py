@@ -79,14 +79,6 @@ def unfinished() -> QuerySet[Backtest]:
     return Backtest.objects.filter(finished_at=None, cancelled_at=None).order_by("pk")
 
 
-def latest(digest: str) -> Backtest | None:
-    """The newest result for the program of this digest."""
-    done = Backtest.objects.filter(
-        digest=digest, rerun=None, error="", cancelled_at=None
-    )
-    return done.filter(finished_at__isnull=False).order_by("-pk").first()
-
-
 def percent_done(backtest: Backtest, *, done: int | None = None) -> int:
     """How much of it is done, in whole per cent.
 

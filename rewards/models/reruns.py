@@ -15,7 +15,8 @@ class Rerun(Leased):
 
     Previewed, approved, applied by workers, and undone by one action that makes the
     earlier awards current again. ``start`` and ``end`` are attribution times, UTC.
-    ``last`` is the last purchase that was settled, so that a killed worker's
+    ``failed`` counts those that could not be settled and stay as they are; the log says
+    why. ``last`` is the last purchase that was settled, so that a killed worker's
     successor goes on from there.
     """
 
@@ -47,6 +48,7 @@ class Rerun(Leased):
     approved_at = models.DateTimeField(_("approved"), null=True)
     total = models.PositiveIntegerField(_("purchases"), default=0)
     done = models.PositiveIntegerField(_("purchases done"), default=0)
+    failed = models.PositiveIntegerField(_("purchases that failed"), default=0)
     last = models.BigIntegerField(_("last purchase"), default=0)
 
     class Meta:

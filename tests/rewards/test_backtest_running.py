@@ -11,7 +11,7 @@ from rewards.backtests import history, running
 from rewards.backtests.running import run, work, work_on
 from rewards.leases import hold
 from rewards.models import Backtest, BacktestPart
-from rewards.program import draft, vocabulary
+from rewards.program import draft, gates, vocabulary
 from rewards.tasks import work_backtests
 from tests.builders import NOW, ORDERED, per_amount, program, publish_program, rule
 from tests.rewards.backtesting import content_of, finish, order, unit_of
@@ -86,7 +86,7 @@ def test_what_is_cancelled_stops_at_the_next_look(asked, monkeypatch):
     assert (asked.cancelled_at, asked.result) == (NOW, None)
     assert not asked.parts.exclude(finished_at=None).exists()
     assert not asked.parts.exclude(held_by="").exists()
-    assert backtests.latest(asked.digest) is None
+    assert gates.evidence(asked.digest).backtest is None
     assert not backtests.cancel(asked, at=NOW)
 
 
@@ -101,7 +101,7 @@ def test_a_program_that_can_not_be_tried_ends_with_an_error(asked):
     asked.refresh_from_db()
     assert "broken" in asked.error
     assert asked.finished_at and asked.result is None
-    assert backtests.latest(asked.digest) is None
+    assert gates.evidence(asked.digest).backtest is None
 
 
 def test_the_task_does_what_waits(asked):
@@ -162,7 +162,7 @@ def test_a_rerun_is_compared_with_what_its_purchases_earn_now():
     points = unit_of(finish(preview))
     assert (points["baseline"], points["draft"]) == (20, 60)
     assert rerun.preview == preview
-    assert backtests.latest(preview.digest) is None  # of a few purchases only
+    assert gates.evidence(preview.digest).backtest is None  # of a few purchases only
 
 
 def test_a_second_preview_takes_the_place_of_the_first():
@@ -191,7 +191,7 @@ def test_the_command_prints_what_decides(capsys):
     assert "points: 10 points live, 20 points draft (+10 points)" in said
     assert "declined later, and so not paid by the draft: 20 points" in said
     assert "nobody has said what they are worth: points" in said
-    assert backtests.latest(vocabulary.digest(draft.export()))
+    assert gates.evidence(vocabulary.digest(draft.export())).backtest
 
 
 def test_the_command_refuses_a_wrong_draft_and_a_wrong_stretch(capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from rewards import backtests
 from rewards.models import Purchase
-from rewards.program import draft, vocabulary
+from rewards.program import draft, gates, vocabulary
 from tests.builders import (
     NOW,
     ORDERED,
@@ -238,11 +238,13 @@ def test_dates_of_a_rule_hold_as_they_are(live):
 def test_a_result_counts_for_what_the_draft_said_then(live):
     order(1)
     backtest = backtests.ask(draft.export(), at=NOW)
-    assert backtests.latest(vocabulary.digest(draft.export())) is None  # not finished
+    assert (
+        gates.evidence(vocabulary.digest(draft.export())).backtest is None
+    )  # not finished
     finish(backtest)
-    assert backtests.latest(vocabulary.digest(draft.export())) == backtest
+    assert gates.evidence(vocabulary.digest(draft.export())).backtest == backtest
     draft.replace(vocabulary.parse(program(DOUBLE)))
-    assert backtests.latest(vocabulary.digest(draft.export())) is None
+    assert gates.evidence(vocabulary.digest(draft.export())).backtest is None
 
 
 def test_a_backtest_moves_nothing(live):
