@@ -35,7 +35,7 @@ run: .venv/run.stamp sandbox-env ## install what is missing and run everything
 test: test-sqlite test-postgres ## run the suite on SQLite, then on PostgreSQL
 
 test-sqlite: .venv/dev.stamp chromium
-	DATABASE_URL= $(VENV)/pytest $(PYTEST_ARGS)
+	DATABASE_URL= $(VENV)/pytest -m 'once or not postgres' $(PYTEST_ARGS)
 
 test-postgres: .venv/dev.stamp chromium
 	$(VENV)/python -m tests.postgres -- $(VENV)/pytest -m 'not once' $(PYTEST_ARGS)

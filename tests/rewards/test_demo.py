@@ -38,7 +38,7 @@ def printed_password(said: str) -> str:
 
 def test_it_makes_a_program_stores_a_member_and_a_login():
     said = say_demo()
-    assert "Published the demo program as edition 1 (6 rules, 7 stores)." in said
+    assert "Published the demo program as edition 1 (8 rules, 7 stores)." in said
     assert ".venv/bin/python manage.py send_demo_webhook" in said
     assert Unit.objects.count() == 2
     assert Merchant.objects.filter(listed=True).count() == len(demo.STORES)
