@@ -47,8 +47,12 @@ def flush_past_triggers() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def forget_editions() -> None:
-    """A rolled-back edition's id is given out again, as it never is elsewhere."""
+def forget_editions() -> Iterator[None]:
+    """A rolled-back edition's id is given out again, as it never is elsewhere.
+
+    Afterwards: the data of a whole class is made before any fixture of its tests.
+    """
+    yield
     editions.compiled.cache_clear()
 
 
