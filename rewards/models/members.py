@@ -18,6 +18,7 @@ class Member(models.Model):
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("active")
+        ERASED = "erased", _("erased")
 
     customer_id = models.CharField(
         _("customer id"), max_length=255, unique=True, validators=[valid_customer_id]
@@ -29,6 +30,12 @@ class Member(models.Model):
     locale = models.CharField(_("language"), max_length=16, blank=True)
     segments = models.JSONField(_("segments"), default=list, blank=True)
     joined_at = models.DateTimeField(_("joined"))
+    secured_at = models.DateTimeField(
+        _("sign-in changed"),
+        null=True,
+        blank=True,
+        help_text=_("When the mail address or the sign-in changed last."),
+    )
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("sign-in"),
@@ -42,6 +49,7 @@ class Member(models.Model):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         ordering = ["-id"]
+        permissions = [("erase_member", _("Can erase member"))]
 
     def __str__(self) -> str:
         return self.customer_id

@@ -163,7 +163,8 @@ class Settlement(models.Model):
 
     ``facts`` are what the evaluation used and the report does not say: see
     ``program.facts.About``, and under ``limits`` how far limits were used up.
-    ``pinned`` says that a re-run chose the edition.
+    ``pinned`` says that a re-run chose the edition. ``status``, ``commission`` (minor
+    units of ``currency``) and ``in_review`` are of the purchase as it stood after it.
     """
 
     purchase = models.ForeignKey(
@@ -186,6 +187,12 @@ class Settlement(models.Model):
     )
     facts = models.JSONField(_("facts"), default=dict, db_default={})
     pinned = models.BooleanField(_("pinned"), default=False, db_default=False)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Purchase.Status, db_default=""
+    )
+    commission = models.BigIntegerField(_("commission"), default=0, db_default=0)
+    currency = models.CharField(_("currency"), max_length=3, blank=True, db_default="")
+    in_review = models.BooleanField(_("in review"), default=False, db_default=False)
     settled_at = models.DateTimeField(_("settled"))
 
     class Meta:
@@ -200,7 +207,8 @@ class Settlement(models.Model):
 class Award(models.Model):
     """What one rule grants in one settlement, in the unit's smallest step.
 
-    Of a validated purchase it stays pending until ``held_until``.
+    Of a validated purchase it stays pending until ``held_until``; once available, it
+    expires after so many days.
     """
 
     settlement = models.ForeignKey(
@@ -212,6 +220,7 @@ class Award(models.Model):
     granted = models.BigIntegerField(_("granted"))
     why = models.CharField(_("why"), max_length=255)
     held_until = models.DateTimeField(_("held until"), null=True)
+    expires_after_days = models.PositiveIntegerField(_("expires after days"), null=True)
 
     class Meta:
         verbose_name = _("award")
@@ -272,6 +281,8 @@ class Report(models.Model):
                 fields=["purchase", "digest"], name="report_once_per_purchase"
             )
         ]
+        # So that erasure finds every report of a customer, whosever the order is.
+        indexes = [models.Index(fields=["customer_id"], name="report_by_customer")]
 
     def __str__(self) -> str:
         return f"{self.transaction_id} {self.status}"
@@ -287,6 +298,7 @@ class Decision(models.Model):
         EXCLUDE_ACCOUNT = "exclude_account", _("account excluded")
         RERUN = "rerun", _("re-run under another edition")
         UNDO_RERUN = "undo_rerun", _("re-run undone")
+        ERASE = "erase", _("member erased")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     purchase = models.ForeignKey(
