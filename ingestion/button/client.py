@@ -17,8 +17,8 @@ import stamina
 from django.conf import settings
 
 from ingestion.button.answers import Page, read_next, read_object, read_page
-from ingestion.button.deadline import BoundedTransport, within
 from ingestion.button.errors import Broken, Failing, Throttled, Unreachable
+from rewards.deadline import BoundedTransport, within
 
 CONNECT, READ, TOTAL = 5, 15, 40  # seconds; the last from asking to the last byte
 ATTEMPTS = 4

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import structlog
 
-from ingestion.button import deadline
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import Broken, ButtonError, Unauthorized
+from rewards import deadline
 from tests.ingestion.asking import (
     ACCOUNTS,
     GOOD,

@@ -1,0 +1,1 @@
+"""Everything that leaves the database: written with its cause, sent by workers."""
