@@ -9,18 +9,27 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Table, and the columns that may still change (erasure reaches the customer id; an
-# edition can be withdrawn before it holds).
+# edition can be withdrawn before it holds; a lot is used up; an adjustment takes its
+# course, but what was approved stays what it was).
 TABLES: dict[str, tuple[str, ...]] = {
     "rewards_transfer": (),
+    "rewards_draw": (),
+    "rewards_lot": ("remaining", "warned_at"),
+    "rewards_redemptionstep": ("reason",),
     "rewards_award": (),
     "rewards_settlement": (),
-    "rewards_decision": (),
+    "rewards_decision": ("reason",),
     "rewards_report": ("customer_id",),
     "rewards_edition": ("withdrawn_at",),
+    "rewards_adjustment": (
+        *("state", "approved_by_id", "approved_at", "posted_at", "failure"),
+        *("ended_by_id", "ended_at", "why_ended", "note", "member_note"),
+    ),
 }
 
 UNIQUE = {
     "rewards_transfer": "source = NEW.source AND reference = NEW.reference",
+    "rewards_draw": "transfer_id = NEW.transfer_id AND lot_id = NEW.lot_id",
     "rewards_report": "purchase_id = NEW.purchase_id AND digest = NEW.digest",
     "rewards_edition": "number = NEW.number",
 }

@@ -9,9 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db.models import QuerySet
 
-from rewards.decisions import Refused
 from rewards.models import Approval, Edition
 from rewards.program import draft, vocabulary
+from rewards.refusals import Refused
 
 PERMISSION = "rewards.add_edition"
 DRAFTED = ("program", "unit", "rule")

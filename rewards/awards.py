@@ -22,6 +22,7 @@ class Awarded(NamedTuple):
     granted: int
     why: str
     held_until: datetime | None = None
+    expires_after_days: int | None = None
 
     @classmethod
     def of(
@@ -35,6 +36,7 @@ class Awarded(NamedTuple):
             granted.granted,
             granted.why,
             held_until(report, days=granted.hold_days),
+            granted.expires_after_days,
         )
 
     @property

@@ -6,11 +6,12 @@ from datetime import datetime
 from json import dumps
 from typing import Any
 
+from rewards import tombstones
 from rewards.history import History, decided
 from rewards.models import Decision, NetworkAccount, Settlement
 from rewards.parties import Left, Parties, Store
 from rewards.reports import DECLINED, Arrival, Outcome, PurchaseReport
-from rewards.reviews import why_held
+from rewards.reviews import FROZEN, Frozen, why_held
 from rewards.standing import Standing, advance, flags, leaves_doubt
 
 ROW = (
@@ -74,6 +75,7 @@ class Case:
     heard: list[PurchaseReport] = field(init=False)
     new: list[New] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
+    kept_out: list[int] = field(default_factory=list)
     decision: Decision | None = None
     settlement_id: int = 0
     member_id: int | None = None
@@ -82,6 +84,8 @@ class Case:
     click: Left | None = None
     customer_id: str = ""
     failed: str = ""
+    member_erased: bool = False
+    books_frozen: bool = False
 
     def __post_init__(self) -> None:
         standing = self.history.standing()
@@ -112,7 +116,17 @@ class Case:
 
     @property
     def touched(self) -> bool:
-        return self.recheck or bool(self.new)
+        return (self.recheck or bool(self.new)) and not self.closed
+
+    @property
+    def closed(self) -> bool:
+        """Whether it stays as it is for ever, since its member was erased."""
+        return self.history.erased or self.member_erased
+
+    @property
+    def erases(self) -> bool:
+        """Whether its member is being erased just now: nothing moves because of it."""
+        return bool(self.decision and self.decision.kind == Decision.Kind.ERASE)
 
     def _asks(self, confirming: PurchaseReport) -> bool:
         """Whether a confirming read may settle something here.
@@ -149,10 +163,12 @@ class Case:
 
         What has failed is tried again whenever the purchase is touched.
         """
-        return self._frozen or self.failed
+        return "" if self.erases else self._frozen or self.failed
 
     @property
     def _held(self) -> str:
+        if self.books_frozen:
+            return FROZEN
         return why_held(self.standing, self.account, self.elder, self.clicked_by)
 
     @property
@@ -166,7 +182,7 @@ class Case:
         A contradiction freezes what stood before it, so a final state that came in
         the same batch is still paid, as if the two had come apart.
         """
-        if (self.review_before and self._frozen) or self._held:
+        if self.erases or (self.review_before and self._frozen) or self._held:
             return False
         return (
             self.recheck
@@ -182,6 +198,9 @@ class Case:
         A confirming read is read like any other where there is no doubt: it shows
         everything that the network has of that second.
         """
+        if self.closed:
+            self.kept_out.append(index)
+            return
         if arrival.report.confirmed and not self._asks(arrival.report):
             arrival = replace(arrival, report=replace(arrival.report, confirmed=0))
         report = arrival.report
@@ -224,6 +243,15 @@ class Case:
         self.member_id = standing.assigned_to or parties.members.get(self.customer_id)
         self.holder = parties.names.get(self.member_id or 0, "")
         self.store = parties.merchants.get((report.network, report.merchant))
+        self.member_erased = self.member_id in parties.erased
+
+    def freeze(self, frozen: Frozen) -> None:
+        """Learn whether its books, or those of a member concerned, are frozen."""
+        self.books_frozen = (
+            self.id in frozen.purchases
+            or self.member_id in frozen.members
+            or self.member_before in frozen.members
+        )
 
     @property
     def clicked_by(self) -> str:
@@ -237,10 +265,21 @@ class Case:
 
     def outcomes(self) -> dict[int, Outcome]:
         """What became of each arrival, by its index in the batch."""
+        if self.closed:
+            told = (*self.kept_out, *self.repeated, *(new.index for new in self.new))
+            return dict.fromkeys(told, tombstones.KEPT_OUT)
         known = Outcome("unchanged", "This report is known already.", self.id)
         return dict.fromkeys(self.repeated, known) | {
             new.index: self._outcome(new) for new in self.new
         }
+
+    def happened_at(self, at: datetime) -> datetime:
+        """When what is settled now, ``at``, took place in the world."""
+        if self.decision:
+            return at
+        if self.new:
+            return min(self.report.modified_at, at)
+        return min(self.due_before, at) if self.due_before else at
 
     @property
     def report_id(self) -> int:

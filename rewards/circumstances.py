@@ -2,11 +2,12 @@
 a member, and kept with it from then on."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from rewards import recorded
 from rewards.cases import Case
 from rewards.models import Member, Purchase
 from rewards.program.facts import AT_MERCHANT, EVER, About
@@ -23,12 +24,18 @@ class Buyer(NamedTuple):
 def kept(case: Case) -> About | None:
     """What was taken before; None where that was about another member, or never.
 
-    Country and channel are as the reports tell them now.
+    Country and channel are as the reports tell them now. A replay takes nothing: it
+    is given what was taken then.
     """
     last = case.history.with_facts()
-    if last is None or last.member_id != case.member_id:
-        return None
-    about = About.restore(last.facts, customer_id=case.holder)
+    if last is not None and last.member_id == case.member_id:
+        return _restored(last.facts, case)
+    given = recorded.of(case.id)
+    return _restored(given.facts, case) if given and case.about_somebody else None
+
+
+def _restored(facts: Mapping[str, Any], case: Case) -> About:
+    about = About.restore(dict(facts), customer_id=case.holder)
     standing = case.standing
     return replace(about, country=standing.country, channel=standing.channel)
 

@@ -8,11 +8,8 @@ from django.db import transaction
 from rewards import interlock
 from rewards.due import settle_all
 from rewards.models import Decision, Member, NetworkAccount, Purchase, Report
+from rewards.refusals import Refused
 from rewards.settlement import settle
-
-
-class Refused(Exception):
-    """The decision can't be taken; the message says why."""
 
 
 def assign(
@@ -23,7 +20,10 @@ def assign(
     by: AbstractBaseUser | None,
     at: datetime,
 ) -> Decision:
-    """Give a purchase to a member; None gives it back to what the reports say."""
+    """Give a purchase to a member; None gives it back to what the reports say.
+
+    Raises Refused.
+    """
     return _decide(
         purchase, kind=Decision.Kind.ASSIGN, member=member, reason=reason, by=by, at=at
     )
@@ -87,6 +87,8 @@ def _decide(
     report: Report | None = None,
 ) -> Decision:
     with transaction.atomic():
+        interlock.enter()  # nobody is erased meanwhile
+        _refuse_erased(purchase, member)
         decision = Decision.objects.create(
             kind=kind,
             purchase=purchase,
@@ -99,6 +101,15 @@ def _decide(
         settle(purchases=[purchase.pk], decision=decision, at=at)
     purchase.refresh_from_db()
     return decision
+
+
+def _refuse_erased(purchase: Purchase, member: Member | None) -> None:
+    """Refuse to decide about a purchase whose member was erased, or to give it one."""
+    erased = Member.objects.filter(status=Member.Status.ERASED)
+    if erased.filter(purchases=purchase).exists():
+        raise Refused("Its member was erased: the purchase stays as it is.")
+    if member and erased.filter(pk=member.pk).exists():
+        raise Refused("That member was erased.")
 
 
 def _said(reason: str) -> str:

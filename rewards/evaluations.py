@@ -35,7 +35,12 @@ def facts_of(settlement: Settlement) -> Facts:
 
 def uses_of(settlement: Settlement) -> dict[str, list[Use]]:
     """How far limits were used up when it was settled, by the rule's key."""
-    stored: Mapping[str, Sequence[Sequence[Any]]] = settlement.facts.get(LIMITS, {})
+    return uses_in(settlement.facts)
+
+
+def uses_in(facts: Mapping[str, Any]) -> dict[str, list[Use]]:
+    """The same, from an evaluation's stored facts."""
+    stored: Mapping[str, Sequence[Sequence[Any]]] = facts.get(LIMITS, {})
     return {rule: [Use(*use) for use in uses] for rule, uses in stored.items()}
 
 

@@ -9,8 +9,8 @@ from rewards.models import Decision, Report, Rerun, Settlement
 from rewards.reports import PurchaseReport
 from rewards.standing import Assigned, Fact, Resolved, Standing, stand
 
-COLUMNS = ("customer_id", "modified_at", "confirmed")
-"""What a report says and its ``content`` leaves out."""
+COLUMNS = ("customer_id", "modified_at", "confirmed", "digest")
+"""What a report says and its ``content`` leaves out, and what names it."""
 
 _MADE_FROM = ("report_id", "edition_id", "member_id", "facts", "pinned")
 
@@ -20,12 +20,14 @@ class History:
     """One purchase's reports by id, its facts by settling number, and its evaluations.
 
     ``reruns`` are the re-runs that touched it. Evaluations and re-runs are in order.
+    ``erased``: its member was, so it stays as it is for ever.
     """
 
     reports: dict[int, PurchaseReport] = field(default_factory=dict)
     facts: list[tuple[int, int, Fact]] = field(default_factory=list)
     evaluations: list[Settlement] = field(default_factory=list)
     reruns: list[Rerun] = field(default_factory=list)
+    erased: bool = False
 
     def standing(self) -> Standing | None:
         """Where the purchase stood after all of it."""
@@ -133,3 +135,5 @@ def _load_settlements(found: dict[int, History]) -> None:
         if decision and decision.kind == Decision.Kind.RERUN:
             assert decision.rerun is not None  # reruns.apply() always names one
             history.reruns.append(decision.rerun)
+        if decision and decision.kind == Decision.Kind.ERASE:
+            history.erased = True

@@ -1,39 +1,24 @@
-"""The only writer of transfers and balances."""
+"""The only writer of transfers, lots and balances."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
-from rewards import bulk
-from rewards.models import Account, Transfer
+from django.db import DEFAULT_DB_ALIAS
 
+from rewards import bulk, debts
+from rewards.lots import Lots
+from rewards.models import Account, Terms, Transfer
+from rewards.postings import NotEnough, Posted, Posting, Pot, Vector
 
-class Pot(NamedTuple):
-    """An account by its meaning: whose, of what, which kind. Sorts; locks follow it.
-
-    ``member_id`` 0 stands for the program.
-    """
-
-    member_id: int
-    unit_id: int
-    kind: str
-
-
-Vector = Mapping[Pot, int]
-"""Amounts in the unit's smallest step, by member's pot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """Changes of members' pots that belong together, and why they happen."""
-
-    changes: Vector
-    source: str
-    reference: str
-    settlement_id: int | None = None
-    purchase_id: int | None = None
+_KIND = Account.Kind
+_TRANSFER = (
+    *("id", "from_account_id", "to_account_id", "amount"),
+    *("settlement_id", "purchase_id", "redemption_id", "adjustment_id"),
+    *("source", "reference", "effective_at", "recorded_at"),
+)
 
 
 class Move(NamedTuple):
@@ -45,68 +30,48 @@ class Move(NamedTuple):
 
 
 def post(postings: Sequence[Posting], *, at: datetime) -> None:
-    """Write the transfers of all postings, then every balance by one UPDATE.
+    """Write the transfers of all postings, one after another, with lots and balances.
 
     Inside the caller's transaction. What a member gains comes from their other pots
-    first (pending turning available is one transfer), else from the program.
+    first (pending turning available is one transfer), else from the posting's counter
+    account. Whoever is in debt and gains something available pays it back at once. All
+    or nothing: raises NotEnough.
     """
     if not postings:
         return
-    moves = [(posting, list(_moves(posting.changes))) for posting in postings]
-    accounts = _lock_accounts(
-        {pot for _, made in moves for m in made for pot in (m.taken_from, m.given_to)}
-    )
-    bulk.insert(
-        Transfer,
-        (
-            "from_account_id",
-            "to_account_id",
-            "amount",
-            "settlement_id",
-            "purchase_id",
-            "source",
-            "reference",
-            "recorded_at",
-        ),
-        [
-            (
-                accounts[move.taken_from],
-                accounts[move.given_to],
-                move.amount,
-                posting.settlement_id,
-                posting.purchase_id,
-                posting.source,
-                f"{posting.reference}.{index}",
-                at,
-            )
-            for posting, made in moves
-            for index, move in enumerate(made)
-        ],
-    )
-    totals: defaultdict[int, int] = defaultdict(int)
+    book = _Book.open(postings, at=at)
     for posting in postings:
-        for pot, change in posting.changes.items():
-            totals[accounts[pot]] += change
-    bulk.increase(Account, "balance", sorted(totals.items()))
+        book.enter(posting)
+    book.write()
 
 
-def posted(purchase_ids: Sequence[int]) -> dict[int, dict[Pot, int]]:
-    """What stands in members' pots because of each purchase, zeros left out."""
+def posted(
+    purchase_ids: Sequence[int], *, using: str = DEFAULT_DB_ALIAS
+) -> dict[int, Posted]:
+    """What stands in members' pots because of each purchase."""
     vectors: dict[int, dict[Pot, int]] = defaultdict(lambda: defaultdict(int))
+    latest: dict[int, datetime] = {}
     for sign, side in ((1, "to_account"), (-1, "from_account")):
-        rows = Transfer.objects.filter(
-            purchase_id__in=purchase_ids, **{f"{side}__member__isnull": False}
-        ).values_list(
-            "purchase_id",
-            f"{side}__member_id",
-            f"{side}__unit_id",
-            f"{side}__kind",
-            "amount",
+        rows = (
+            Transfer.objects.using(using)
+            .filter(purchase_id__in=purchase_ids, **{f"{side}__member__isnull": False})
+            .values_list(
+                "purchase_id",
+                f"{side}__member_id",
+                f"{side}__unit_id",
+                f"{side}__kind",
+                "amount",
+                "effective_at",
+            )
         )
-        for purchase_id, member_id, unit_id, kind, amount in rows:
-            vectors[purchase_id][Pot(member_id, unit_id, kind)] += sign * amount
+        for purchase_id, member_id, unit_id, kind, amount, effective_at in rows:
+            counted = _KIND.AVAILABLE.value if kind == _KIND.DEBT else kind
+            vectors[purchase_id][Pot(member_id, unit_id, counted)] += sign * amount
+            latest[purchase_id] = max(
+                effective_at, latest.get(purchase_id, effective_at)
+            )
     return {
-        id: {pot: amount for pot, amount in vector.items() if amount}
+        id: Posted({pot: a for pot, a in vector.items() if a}, latest[id])
         for id, vector in vectors.items()
     }
 
@@ -121,8 +86,152 @@ def difference(target: Vector, current: Vector) -> dict[Pot, int]:
     return {pot: change for pot, change in changes.items() if change}
 
 
-def _moves(changes: Vector) -> Iterator[Move]:
+class _Entry(NamedTuple):
+    """A move with what it is part of; ``reference`` is the transfer's own."""
+
+    move: Move
+    posting: Posting
+    source: str
+    reference: str
+
+
+@dataclass(slots=True)
+class _Book:
+    """Balances and lots of the members concerned, locked, while postings change them.
+
+    ``held`` are the balances of members' pots as they now stand.
+    """
+
+    at: datetime
+    accounts: dict[Pot, int]
+    held: dict[Pot, int]
+    lots: Lots
+    before: dict[Pot, int] = field(init=False)
+    entries: list[_Entry] = field(default_factory=list)
+    forgiven: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before = dict(self.held)
+
+    @classmethod
+    def open(cls, postings: Sequence[Posting], *, at: datetime) -> Self:
+        """Lock every account of the members concerned, then read their lots."""
+        pots = {pot for posting in postings for pot in posting.changes}
+        pots |= {
+            _counter(pot, posting) for posting in postings for pot in posting.changes
+        }
+        accounts, held = _lock_accounts(pots)
+        return cls(at, accounts, held, Lots.load(postings, accounts))
+
+    def enter(self, posting: Posting) -> None:
+        """Make one posting's transfers. Raises NotEnough."""
+        first = len(self.entries)
+        for move in _moves(posting):
+            for possible in self._possible(move, posting):
+                self._transfer(possible, posting, first)
+        for owner in sorted({pot[:2] for pot in posting.changes}):
+            self._settle_debt(Pot(*owner, _KIND.AVAILABLE.value), posting, first)
+
+    def write(self) -> None:
+        """Write everything that was entered."""
+        ids = bulk.reserve_ids(Transfer, len(self.entries))
+        rows = [self._row(id, e) for id, e in zip(ids, self.entries, strict=True)]
+        bulk.insert(Transfer, _TRANSFER, rows)
+        self.lots.write(self.accounts, ids, at=self.at)
+        changes = [
+            (self.accounts[pot], change)
+            for pot, balance in self.held.items()
+            if (change := balance - self.before.get(pot, 0))
+        ]
+        bulk.increase(Account, "balance", sorted(changes))
+        debts.tell(self._opened(ids), at=self.at)
+
+    def _opened(self, ids: Sequence[int]) -> Iterator[debts.Opened]:
+        """The debts that are made here and stand."""
+        for id, entry in zip(ids, self.entries, strict=True):
+            pot = entry.move.taken_from
+            if pot.kind == _KIND.DEBT and self.held[pot]:
+                purchase_id = entry.posting.purchase_id
+                yield debts.Opened(id, pot, entry.move.amount, purchase_id)
+
+    def _possible(self, move: Move, posting: Posting) -> Iterator[Move]:
+        """The move; what is not there to be taken becomes the member's debt."""
+        source = move.taken_from
+        if source.kind != _KIND.AVAILABLE:
+            yield move
+            return
+        there = min(move.amount, self.held.get(source, 0))
+        if there:
+            yield move._replace(amount=there)
+        if missing := move.amount - there:
+            if not posting.may_owe:
+                raise NotEnough(source, missing=missing)
+            debt = source.of_kind(_KIND.DEBT)
+            yield move._replace(taken_from=debt, amount=missing)
+
+    def _settle_debt(self, available: Pot, posting: Posting, first: int) -> None:
+        """Pay a debt from what is available; forgive what is left, if it is little."""
+        debt = available.of_kind(_KIND.DEBT)
+        owed = self.held.get(debt, 0)
+        if amount := min(owed, self.held.get(available, 0)):
+            self._transfer(Move(available, debt, amount), posting, first)
+        left = owed - amount
+        if left and left <= self._forgives(debt.unit_id):
+            giver = Pot(0, debt.unit_id, _KIND.WRITTEN_OFF.value)
+            self._forgive(Move(giver, debt, left), posting, first)
+
+    def _forgives(self, unit_id: int) -> int:
+        if unit_id not in self.forgiven:
+            self.forgiven[unit_id] = Terms.of(unit_id).forgive_below
+        return self.forgiven[unit_id]
+
+    def _forgive(self, move: Move, posting: Posting, first: int) -> None:
+        reference = f"{posting.source}-{posting.reference}.{len(self.entries) - first}"
+        free = Posting(posting.changes, posting.source, posting.reference)
+        self._enter(_Entry(move, free, Transfer.Source.FORGIVENESS.value, reference))
+
+    def _transfer(self, move: Move, posting: Posting, first: int) -> None:
+        index = len(self.entries)
+        reference = f"{posting.reference}.{index - first}"
+        self._enter(_Entry(move, posting, posting.source.value, reference))
+        source, target, amount = move
+        if source.kind == _KIND.AVAILABLE:
+            self.lots.draw(source, amount, posting, index)
+        elif source.kind == _KIND.RESERVED:
+            parts = self.lots.carry(posting, amount, index)
+            if target.kind == _KIND.AVAILABLE:
+                for part in parts:
+                    part.lot.take(-part.amount)
+        elif target.kind == _KIND.AVAILABLE:
+            back = self.lots.give_back(posting, amount, index)
+            if amount > back:
+                self.lots.make(target, amount - back, posting, index, at=self.at)
+
+    def _enter(self, entry: _Entry) -> None:
+        self.entries.append(entry)
+        source, target, amount = entry.move
+        for pot, change in ((source, -amount), (target, amount)):
+            if pot not in self.accounts:
+                self.accounts |= _make_accounts([pot])
+            if pot.member_id:
+                # A debt is what went out of its account and has not come back.
+                signed = -change if pot.kind == _KIND.DEBT else change
+                self.held[pot] = self.held.get(pot, 0) + signed
+
+    def _row(self, id: int, entry: _Entry) -> tuple[Any, ...]:
+        posting, (source, target, amount) = entry.posting, entry.move
+        happened = min(posting.effective_at or self.at, self.at)
+        return (
+            *(id, self.accounts[source], self.accounts[target], amount),
+            *(posting.settlement_id, posting.purchase_id),
+            *(posting.redemption_id, posting.adjustment_id),
+            *(entry.source, entry.reference, happened, self.at),
+        )
+
+
+def _moves(posting: Posting) -> Iterator[Move]:
     """Pair losses with gains of the same member and unit; the rest is the program's."""
+    changes = posting.changes
     owners = sorted({(pot.member_id, pot.unit_id) for pot in changes})
     for owner in owners:
         own = sorted(pot for pot in changes if (pot.member_id, pot.unit_id) == owner)
@@ -135,31 +244,43 @@ def _moves(changes: Vector) -> Iterator[Move]:
                     gain -= amount
                     losses[loser] -= amount
             if gain:
-                yield Move(_issued(pot), pot, gain)
+                yield Move(_counter(pot, posting), pot, gain)
         for loser, left in losses.items():
             if left:
-                yield Move(loser, _issued(loser), left)
+                yield Move(loser, _counter(loser, posting), left)
 
 
-def _issued(pot: Pot) -> Pot:
-    return Pot(0, pot.unit_id, Account.Kind.ISSUED)
+def _counter(pot: Pot, posting: Posting) -> Pot:
+    return Pot(0, pot.unit_id, posting.counter.value)
 
 
-def _lock_accounts(pots: Iterable[Pot]) -> dict[Pot, int]:
-    """The id of each pot's account, made where missing; members' locked in order."""
+def _lock_accounts(pots: Iterable[Pot]) -> tuple[dict[Pot, int], dict[Pot, int]]:
+    """Ids of all these members' accounts and of the program's, and members' balances.
+
+    Made where missing; members' are locked in order.
+    """
     wanted = sorted(set(pots))
-    found = _accounts(wanted)
+    found, held = _accounts(wanted)
     if missing := [pot for pot in wanted if pot not in found]:
-        bulk.insert_missing(
-            Account,
-            ("member_id", "unit_id", "kind", "balance"),
-            [
-                (pot.member_id or None, pot.unit_id, pot.kind, _opening(pot))
-                for pot in missing
-            ],
-        )
-        found |= _accounts(missing)
-    return found
+        _insert(missing)
+        again, balances = _accounts(missing)
+        found |= again
+        held |= balances
+    return found, held
+
+
+def _make_accounts(pots: Sequence[Pot]) -> dict[Pot, int]:
+    """Accounts that turn out to be needed; their members' others are locked."""
+    _insert(pots)
+    return _accounts(pots)[0]
+
+
+def _insert(pots: Sequence[Pot]) -> None:
+    bulk.insert_missing(
+        Account,
+        ("member_id", "unit_id", "kind", "balance"),
+        [(pot.member_id or None, pot.unit_id, pot.kind, _opening(pot)) for pot in pots],
+    )
 
 
 def _opening(pot: Pot) -> int | None:
@@ -167,8 +288,8 @@ def _opening(pot: Pot) -> int | None:
     return 0 if pot.member_id else None
 
 
-def _accounts(pots: Sequence[Pot]) -> dict[Pot, int]:
-    columns = ("member_id", "unit_id", "kind", "pk")
+def _accounts(pots: Sequence[Pot]) -> tuple[dict[Pot, int], dict[Pot, int]]:
+    columns = ("member_id", "unit_id", "kind", "pk", "balance")
     members = {pot.member_id for pot in pots if pot.member_id}
     # The program's accounts have no balance, so nobody has to wait for them.
     owned = (
@@ -178,4 +299,10 @@ def _accounts(pots: Sequence[Pot]) -> dict[Pot, int]:
     )
     shared = Account.objects.filter(member=None)
     rows = [*owned.values_list(*columns), *shared.values_list(*columns)]
-    return {Pot(member or 0, unit, kind): pk for member, unit, kind, pk in rows}
+    ids = {Pot(member or 0, unit, kind): pk for member, unit, kind, pk, _ in rows}
+    held = {
+        Pot(member, unit, kind): balance
+        for member, unit, kind, _, balance in rows
+        if member
+    }
+    return ids, held

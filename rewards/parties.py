@@ -10,7 +10,7 @@ from django.conf import settings
 
 from merchants.clicks import is_ours
 from merchants.models import Click, Merchant
-from rewards import bulk
+from rewards import bulk, recorded
 from rewards.models import Member
 from rewards.models.members import CUSTOMER_ID
 from rewards.standing import Standing
@@ -31,12 +31,20 @@ class Left(NamedTuple):
     at: datetime
 
 
+class _Known(NamedTuple):
+    customer_id: str
+    id: int
+    status: str
+
+
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Look-ups of one batch. ``names`` are the customer ids of members by id."""
+    """Look-ups of one batch. ``names`` are the customer ids of members by id;
+    ``erased`` those of them who were erased."""
 
     members: dict[str, int]
     names: dict[int, str]
+    erased: set[int]
     merchants: dict[tuple[str, str], Store]
     clicks: dict[str, Left]
 
@@ -46,11 +54,12 @@ class Parties:
         clicks = _clicks({s.click_reference for s in standings} - {""})
         customers = {s.customer_id for s in standings}
         customers |= {click.customer_id for click in clicks.values()}
-        members = _members(customers - {""}, at=at)
+        members, erased = _members(customers - {""}, at=at)
         assigned = {s.assigned_to for s in standings if s.assigned_to}
         return cls(
             members=members,
             names={id: name for name, id in members.items()} | _names(assigned),
+            erased=erased,
             merchants=_merchants(
                 {
                     (report.network, report.merchant): report.merchant_name
@@ -63,13 +72,17 @@ class Parties:
         )
 
 
-def _members(customer_ids: set[str], *, at: datetime) -> dict[str, int]:
-    found = _member_ids(customer_ids)
-    unseen = customer_ids - found.keys()
-    if unseen and settings.MEMBERS_AUTO_ENROLL:
+def _members(
+    customer_ids: set[str], *, at: datetime
+) -> tuple[dict[str, int], set[int]]:
+    """Members by customer id, and which of them were erased."""
+    found = _known_members(customer_ids)
+    unseen = customer_ids - {row.customer_id for row in found}
+    if unseen and settings.MEMBERS_AUTO_ENROLL and not recorded.replays():
         _enrol(unseen, at=at)
-        found |= _member_ids(unseen)
-    return found
+        found += _known_members(unseen)
+    erased = {row.id for row in found if row.status == Member.Status.ERASED}
+    return {row.customer_id: row.id for row in found}, erased
 
 
 def _enrol(customer_ids: set[str], *, at: datetime) -> None:
@@ -83,9 +96,9 @@ def _enrol(customer_ids: set[str], *, at: datetime) -> None:
     )
 
 
-def _member_ids(customer_ids: set[str]) -> dict[str, int]:
+def _known_members(customer_ids: set[str]) -> list[_Known]:
     known = Member.objects.filter(customer_id__among=customer_ids)
-    return dict(known.values_list("customer_id", "id"))
+    return [_Known(*row) for row in known.values_list(*_Known._fields)]
 
 
 def _names(ids: set[int]) -> dict[int, str]:

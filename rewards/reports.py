@@ -6,7 +6,7 @@ PurchaseReport, and rewards knows nothing else of where it came from.
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -174,19 +174,27 @@ class PurchaseReport:
         customer_id: str,
         modified_at: datetime,
         confirmed: int = 0,
+        digest: bytes = b"",
     ) -> Self:
-        """The report again, from what is stored of it."""
+        """The report again, from what is stored of it.
+
+        It keeps the ``digest`` that it was stored with: one that named a customer who
+        has been erased since would have another, and another rank.
+        """
         values = dict(content)
         for name in _TIMES:
             if values.get(name) is not None:
                 values[name] = datetime.fromisoformat(values[name])
         values["lines"] = tuple(_restore_line(line) for line in values["lines"])
-        return cls(
+        report = cls(
             **values,
             customer_id=customer_id,
             modified_at=modified_at,
             confirmed=confirmed,
         )
+        if digest:
+            vars(report)["digest"] = bytes(digest)  # where cached_property keeps it
+        return report
 
 
 _CONTENT = tuple(
@@ -207,7 +215,12 @@ def _blank(told: object) -> bool:
 
 def digest_key() -> bytes:
     """The key of stored digests, in the 64 bytes that BLAKE2 takes."""
-    return blake2b(settings.DIGEST_KEY.encode()).digest()
+    return _of_64_bytes(settings.DIGEST_KEY)
+
+
+@lru_cache(maxsize=1)
+def _of_64_bytes(key: str) -> bytes:
+    return blake2b(key.encode()).digest()
 
 
 def _restore_line(line: dict[str, Any]) -> LineItem:
@@ -232,10 +245,12 @@ class Outcome:
     """What settling made of one arrival.
 
     ``doubt`` is the second at which only the network can say what holds, where this
-    arrival has left one.
+    arrival has left one. ``erased``: it is about a member who was erased, so that
+    nothing of it may stay.
     """
 
     kind: str
     reason: str = ""
     purchase_id: int | None = field(default=None)
     doubt: datetime | None = None
+    erased: bool = False

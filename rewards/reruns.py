@@ -16,9 +16,9 @@ from django.db.models import F, QuerySet
 
 from merchants.models import Merchant
 from rewards import interlock
-from rewards.decisions import Refused
 from rewards.leases import Busy, Lease, LeaseLost, hold
 from rewards.models import Decision, Edition, Purchase, Rerun, Settlement
+from rewards.refusals import Refused
 from rewards.reports import REWARDED_CATEGORIES
 from rewards.settlement import settle
 

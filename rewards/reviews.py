@@ -1,10 +1,31 @@
 """Why a purchase waits for staff although nothing that is told contradicts itself."""
 
-from django.conf import settings
+from collections.abc import Collection
+from typing import NamedTuple
 
-from rewards.models import NetworkAccount
+from django.conf import settings
+from django.db.models import Q
+
+from rewards.models import Freeze, NetworkAccount
 from rewards.reports import VALIDATED
 from rewards.standing import Standing
+
+FROZEN = "Its books are frozen until staff have looked at them."
+
+
+class Frozen(NamedTuple):
+    """Members and purchases for which nothing may be posted."""
+
+    members: set[int | None]
+    purchases: set[int | None]
+
+
+def frozen(*, members: Collection[int], purchases: Collection[int]) -> Frozen:
+    """Which of these are frozen; their purchases wait in review as FROZEN."""
+    concerned = Q(member__id__among=members) | Q(purchase__id__among=purchases)
+    found = Freeze.objects.filter(concerned, lifted_at=None)
+    rows = list(found.values_list("member_id", "purchase_id"))
+    return Frozen({member for member, _ in rows}, {purchase for _, purchase in rows})
 
 
 def why_held(

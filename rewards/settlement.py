@@ -4,20 +4,29 @@ A report is a purchase's whole new state. So work out what that state is worth, 
 post the difference to what is posted already. One report is a small batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from json import dumps
 
 from django.db import IntegrityError, transaction
 
-from rewards import bulk, interlock, ledger
+from rewards import bulk, interlock, ledger, recorded, reviews, tombstones
 from rewards.awards import Awarded
 from rewards.cases import ROW, Case
-from rewards.ledger import Posting, Pot
-from rewards.models import Account, Award, Decision, Purchase, Report, Settlement
+from rewards.models import (
+    Account,
+    Award,
+    Decision,
+    Purchase,
+    Report,
+    Settlement,
+    Transfer,
+)
 from rewards.opening import open_cases
 from rewards.parties import Parties
+from rewards.postings import NOTHING_POSTED, Lives, Posted, Posting, Pot, Vector
+from rewards.program.editions import compiled
 from rewards.races import Raced
 from rewards.reports import VALIDATED, Arrival, Outcome, PurchaseReport
 from rewards.usage import Units
@@ -34,23 +43,48 @@ def settle(
     """Settle reports, or purchases that a decision or time alone has changed.
 
     One transaction: all of it happens, or nothing. ``at`` is now, in UTC. Returns
-    what became of each arrival, in their order. Raises Raced.
+    what became of each arrival, in their order: what is about somebody who was erased
+    is kept out. Raises Raced.
     """
     with transaction.atomic():
         interlock.enter()
-        cases = open_cases(arrivals, purchases=purchases, decision=decision, at=at)
-        if touched := [case for case in cases if case.touched]:
-            parties = Parties.of([case.standing for case in touched], at=at)
-            for case in touched:
-                case.meet(parties)
+        kept_out = tombstones.kept_out([arrival.report for arrival in arrivals])
+        heard = [a for i, a in enumerate(arrivals) if i not in kept_out]
+        cases = open_cases(heard, purchases=purchases, decision=decision, at=at)
+        if touched := _met([case for case in cases if case.touched], at=at):
             _settle(_in_order(touched), decision=decision, at=at)
         outcomes = {i: o for case in cases for i, o in case.outcomes().items()}
-    return [outcomes[index] for index in range(len(arrivals))]
+    settled = (outcomes[index] for index in range(len(heard)))
+    return [kept_out.get(i) or next(settled) for i in range(len(arrivals))]
+
+
+def _met(cases: list[Case], *, at: datetime) -> list[Case]:
+    """The cases that may be settled, with everybody whom they concern."""
+    if not cases:
+        return []
+    parties = Parties.of([case.standing for case in cases], at=at)
+    for case in cases:
+        case.meet(parties)
+    met = [case for case in cases if case.touched]
+    frozen = reviews.frozen(
+        members={m for case in met for m in (case.member_before, case.member_id) if m},
+        purchases={case.id for case in met},
+    )
+    for case in met:
+        case.freeze(frozen)
+    return met
 
 
 def _in_order(cases: list[Case]) -> list[Case]:
     """By attribution time, then reference: the order in which limits are used up."""
-    return sorted(cases, key=lambda c: (c.report.attributed_at, c.order_key, c.id))
+    return sorted(cases, key=_place)
+
+
+def _place(case: Case) -> tuple[int, datetime, str, int]:
+    """A replay settles by the numbers that were drawn."""
+    replayed = recorded.of(case.id)
+    number = replayed.number if replayed else 0
+    return number, case.report.attributed_at, case.order_key, case.id
 
 
 def _settle(cases: list[Case], *, decision: Decision | None, at: datetime) -> None:
@@ -61,37 +95,49 @@ def _settle(cases: list[Case], *, decision: Decision | None, at: datetime) -> No
     _write_settlements(cases, worths, decision=decision, at=at)
     _write_reports(cases)
     _write_awards(cases, worths)
-    ledger.post(
-        [
-            Posting(
-                changes,
-                "purchase",
-                str(case.settlement_id),
-                case.settlement_id,
-                case.id,
-            )
-            for case in cases
-            if case.id in worths
-            and (
-                changes := ledger.difference(
-                    _target(case, worths[case.id], at=at), posted.get(case.id, {})
-                )
-            )
-        ],
-        at=at,
+    postings = [
+        _posting(case, worths[case.id], posted.get(case.id, NOTHING_POSTED), at=at)
+        for case in cases
+        if case.id in worths
+    ]
+    ledger.post([posting for posting in postings if posting.changes], at=at)
+
+
+def _posting(case: Case, worth: Worth, posted: Posted, *, at: datetime) -> Posting:
+    """What has to move for a purchase's worth to stand in its member's pots."""
+    target, lives = _target(case, worth, at=at)
+    happened = case.happened_at(at)
+    return Posting(
+        ledger.difference(target, posted.vector),
+        Transfer.Source.PURCHASE,
+        str(case.settlement_id),
+        settlement_id=case.settlement_id,
+        purchase_id=case.id,
+        effective_at=max(happened, posted.effective_at or happened),
+        lives=lives,
+        zone=compiled(worth.edition_id).time_zone if worth.edition_id else "UTC",
     )
 
 
-def _target(case: Case, worth: Worth, *, at: datetime) -> dict[Pot, int]:
-    """What should stand in the member's pots, by unit and bucket."""
+def _target(
+    case: Case, worth: Worth, *, at: datetime
+) -> tuple[Vector, Mapping[Pot, Lives]]:
+    """What should stand in the member's pots, by unit and bucket.
+
+    And how long what is available should live.
+    """
     target: dict[Pot, int] = {}
+    lives: dict[Pot, dict[int | None, int]] = {}
     final = _state(case, worth).status == VALIDATED
     for award in worth.awards:
         available = final and not award.held(at=at)
         kind = Account.Kind.AVAILABLE if available else Account.Kind.PENDING
         pot = Pot(case.member_id or 0, award.unit_id, kind.value)
         target[pot] = target.get(pot, 0) + award.granted
-    return target
+        if available:
+            own, days = lives.setdefault(pot, {}), award.expires_after_days
+            own[days] = own.get(days, 0) + award.granted
+    return target, lives
 
 
 def _state(case: Case, worth: Worth) -> PurchaseReport:
@@ -102,6 +148,11 @@ def _state(case: Case, worth: Worth) -> PurchaseReport:
 
 def _number(cases: list[Case]) -> None:
     """Draw settling numbers, in settling order, now that everything is locked."""
+    if recorded.replays():
+        for case in cases:
+            if replayed := recorded.of(case.id):
+                case.number(replayed.number, replayed.reports)
+        return
     numbers = bulk.reserve_ids(Settlement, len(cases))
     report_ids = iter(bulk.reserve_ids(Report, sum(len(case.new) for case in cases)))
     for case, number in zip(cases, numbers, strict=True):
@@ -136,7 +187,7 @@ def _current(case: Case, worth: Worth | None) -> tuple[int | None, datetime | No
     """Which settlement's awards are current, and when time will change the worth."""
     due_at = worth.due_at if worth else case.due_before
     current = case.settlement_id if worth else case.settlement_before
-    return current, None if case.review else due_at
+    return current, None if case.review or case.erases else due_at
 
 
 def _write_settlements(
@@ -158,6 +209,10 @@ def _write_settlements(
             "edition_id",
             "facts",
             "pinned",
+            "status",
+            "commission",
+            "currency",
+            "in_review",
         ),
         [
             (
@@ -167,6 +222,10 @@ def _write_settlements(
                 decision.pk if decision else None,
                 at,
                 *_evaluation(case, worths.get(case.id)),
+                case.report.status,
+                case.report.commission or 0,
+                case.report.currency,
+                bool(case.review),
             )
             for case in cases
         ],

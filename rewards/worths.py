@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rewards import awards, circumstances, evaluations
+from rewards import awards, circumstances, evaluations, recorded
 from rewards.awards import Awarded
 from rewards.cases import Case
 from rewards.models import Decision, Settlement
@@ -210,7 +210,8 @@ def _worth(trial: _Trial, usage: Usage, *, at: datetime) -> Worth | None:
     pinned = case.pinned_id is not None
     if claimant is None:
         return Worth(trial.edition_id, facts=facts, pinned=pinned)
-    uses = usage.uses(claimant)
+    then = recorded.of(case.id)
+    uses = evaluations.uses_in(then.facts) if then else usage.uses(claimant)
     if uses:
         facts[evaluations.LIMITS] = uses
     granted = claimant.program.grant(claimant.matched, evaluations.room(uses))

@@ -1,6 +1,7 @@
 """Short words for what tests need. Each has a default for everything."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 from ingestion.button.signature import sign
 from merchants import clicks
 from merchants.models import Click, Merchant
-from rewards import apikeys
+from rewards import apikeys, vault
 from rewards.members import put_member
-from rewards.models import Account, Edition, Member, Purchase
+from rewards.models import Account, Edition, Endpoint, Member, Purchase
 from rewards.program import draft, editions, vocabulary
 from rewards.reports import Arrival, Outcome, PurchaseReport
 from rewards.settlement import settle
@@ -68,6 +69,16 @@ def make_click(
 def make_api_key(name: str = "host app") -> str:
     """The key as its owner sees it."""
     return apikeys.create(name)
+
+
+def make_endpoint(name: str = "host app", **changes: Any) -> Endpoint:
+    """Somewhere to send events: all of them."""
+    values = {
+        "url": "https://host.example/events",
+        "sealed": vault.seal("whsec_" + b64encode(b"x" * 32).decode()),
+        "created_at": NOW,
+    }
+    return Endpoint.objects.create(name=name, **{**values, **changes})
 
 
 def rule(key: str = "base", **changes: Any) -> dict[str, Any]:

@@ -4,7 +4,16 @@ from typing import Any
 
 from django.db import transaction
 
-from rewards.models import Account, Edition, Program, Rule, Unit
+from rewards.models import (
+    Account,
+    Adjustment,
+    Edition,
+    Program,
+    Reward,
+    Rule,
+    Terms,
+    Unit,
+)
 from rewards.program import vocabulary
 from rewards.program.vocabulary import ProgramError
 
@@ -57,11 +66,15 @@ def unpublished() -> bool:
 
 
 def refuse_new_decimals(unit: Unit, decimals: int) -> None:
-    """Balances are integers of the smallest step: it can't change under them."""
-    if unit.decimals != decimals and Account.objects.filter(unit=unit).exists():
+    """Balances and what is to be added or paid are integers of the smallest step: it
+    can't change under them."""
+    counted = (Account, Reward, Adjustment, Terms)
+    if unit.decimals != decimals and any(
+        model._default_manager.filter(unit=unit).exists() for model in counted
+    ):
         raise ProgramError(
             [
-                f'unit "{unit.code}": decimals: members hold it with'
+                f'unit "{unit.code}": decimals: amounts are kept with'
                 f" {unit.decimals} decimals; give a unit with {decimals} another code"
             ]
         )

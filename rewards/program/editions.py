@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -56,6 +57,12 @@ class Editions:
 def compiled(edition_id: int) -> CompiledProgram:
     """The edition ready to evaluate; an edition never changes, so for ever."""
     return CompiledProgram(content(edition_id))
+
+
+def zone(at: datetime) -> ZoneInfo:
+    """The program's time zone, by the edition in force at that time; else UTC."""
+    edition_id = Editions.load().at(at)
+    return ZoneInfo(compiled(edition_id).time_zone if edition_id else "UTC")
 
 
 def content(edition_id: int) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class Granted(NamedTuple):
     """What one rule grants, in the unit's smallest step.
 
     ``wanted`` is before the rule's own limits. ``hold_days`` is how long it stays
-    pending after the purchase is final.
+    pending after the purchase is final, and ``expires_after_days`` how long it lives
+    once it is available; None is for ever.
     """
 
     rule: str
@@ -35,6 +36,7 @@ class Granted(NamedTuple):
     granted: int
     why: str
     hold_days: int = 0
+    expires_after_days: int | None = None
 
 
 class Claim(NamedTuple):
@@ -200,7 +202,8 @@ def _plain(claims: Sequence[Claim], mode: str) -> list[Granted]:
             total = rounded(numerator, denominator, mode)
             gets = total - before
             before = total
-            award = (rule.key, rule.unit, gets, gets, why, rule.hold_days)
+            days = (rule.hold_days, rule.expires_after_days)
+            award = (rule.key, rule.unit, gets, gets, why, *days)
             awards.append(_new(Granted, award))
     return awards
 
@@ -215,7 +218,8 @@ def _cut(
             rule = claim.rule
             wants = wanted.add(asked)
             gets = granted.add(given, most=amounts.most(claim, room))
-            yield Granted(rule.key, rule.unit, wants, gets, why, rule.hold_days)
+            days = (rule.hold_days, rule.expires_after_days)
+            yield Granted(rule.key, rule.unit, wants, gets, why, *days)
 
 
 class _Running:

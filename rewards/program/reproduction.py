@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from rewards.awards import held_until
 from rewards.evaluations import EXCLUDED, facts_of, room_of
-from rewards.models import Award, Purchase, Settlement
+from rewards.models import Award, Member, Purchase, Settlement
 from rewards.program.editions import compiled
 from rewards.program.facts import Facts
 from rewards.reports import DECLINED
@@ -64,14 +64,27 @@ def some(number: int) -> QuerySet[Purchase]:
 
 
 def differences(purchases: Iterable[Purchase]) -> Iterator[Difference]:
-    """Those of the purchases that can't be reproduced."""
+    """Those of the purchases that can't be reproduced.
+
+    What rules asked of a customer id that was erased since, nobody can ask again.
+    """
     for purchase in purchases:
         settlement = purchase.settlement
         assert settlement is not None  # so settled_purchases() asks
         stored = stored_lines(settlement)
         again = lines_again(settlement, account_rewards=purchase.account.rewarding)
-        if stored != again:
+        if stored != again and not _asked_for_who_left(settlement):
             yield Difference(purchase, stored, again)
+
+
+def _asked_for_who_left(settlement: Settlement) -> bool:
+    member = settlement.member
+    if member is None or member.status != Member.Status.ERASED:
+        return False
+    asked = [
+        rule.spec.when.expression for rule in compiled(settlement.edition_id or 0).rules
+    ]
+    return any(text and "customer_id" in text for text in asked)
 
 
 def stored_lines(settlement: Settlement) -> list[Line]:

@@ -38,6 +38,7 @@ class CompiledRule:
     unit: str
     group: str
     hold_days: int
+    expires_after_days: int | None
     takes: tuple[str, ...]
     conditions: tuple[Condition, ...]
     holds: Test
@@ -68,6 +69,7 @@ def compiled(spec: vocabulary.Rule, *, zone: str, decimals: int) -> CompiledRule
         unit=spec.unit,
         group=spec.group,
         hold_days=spec.hold_days or 0,
+        expires_after_days=spec.expires_after_days,
         takes=_TAKES[spec.group],
         conditions=asked,
         holds=_together(spec.key, [c for c in asked if c.name not in INDEXED]),

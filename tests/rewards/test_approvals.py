@@ -9,10 +9,10 @@ from django.test import override_settings
 from django.urls import reverse
 
 from rewards import approvals
-from rewards.decisions import Refused
 from rewards.models import Approval, Program, Rule
 from rewards.program import draft, editions, vocabulary
 from rewards.program.vocabulary import ProgramError
+from rewards.refusals import Refused
 from tests.builders import NOW, program, publish_program, rule
 from tests.staff import client_of, make_staff, make_superuser
 

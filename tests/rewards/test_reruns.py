@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from merchants.models import Merchant
 from rewards import reruns
-from rewards.decisions import Refused, assign, decide_account, resolve
+from rewards.decisions import assign, decide_account, resolve
 from rewards.due import settle_due
 from rewards.leases import hold
 from rewards.models import (
@@ -20,6 +20,7 @@ from rewards.models import (
     Rerun,
     Settlement,
 )
+from rewards.refusals import Refused
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from merchants.models import Merchant
-from rewards.decisions import Refused, assign, decide_account, resolve
+from rewards.decisions import assign, decide_account, resolve
 from rewards.due import settle_due, settle_without_edition
 from rewards.members import put_member
 from rewards.models import (
@@ -19,6 +19,7 @@ from rewards.models import (
     Settlement,
     Transfer,
 )
+from rewards.refusals import Refused
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from rewards import reruns
-from rewards.decisions import Refused
 from rewards.due import settle_due
 from rewards.models import (
     Award,
@@ -15,6 +14,7 @@ from rewards.models import (
     Purchase,
     Settlement,
 )
+from rewards.refusals import Refused
 from rewards.verification import checks
 from tests.builders import (
     NOW,
