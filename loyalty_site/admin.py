@@ -1,20 +1,35 @@
 """Staff accounts and groups, such that nobody can give himself more than he has."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from rewards.members import note_changed_sign_in
 
 # Deleting many rows at once is nobody's work here; it only happens by accident.
 admin.site.disable_action("delete_selected")
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+
+
+class PasswordForm(AdminPasswordChangeForm):
+    """Sets a password, after which the login's member redeems nothing for a while."""
+
+    def save(self, commit: bool = True) -> Any:
+        with transaction.atomic():
+            user = super().save(commit)
+            note_changed_sign_in(user, at=datetime.now(UTC))
+        return user
 
 
 @admin.register(User)
@@ -26,7 +41,7 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):
 
     form = UserChangeForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Any = None
@@ -43,6 +58,13 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "username" in form.changed_data:
+            note_changed_sign_in(obj, at=datetime.now(UTC))
 
 
 @admin.register(Group)

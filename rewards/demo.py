@@ -1,4 +1,4 @@
-"""A small made-up world to try the server in: a program, stores, a member, a login.
+"""A small made-up world to try the server in: a program, stores, rewards, a login.
 
 Everything can be made again at any time: what is there already stays as it is.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -18,8 +19,9 @@ from django.db import transaction
 from merchants.models import Merchant
 from rewards.due import settle_without_edition
 from rewards.members import put_member
-from rewards.models import Edition, Member, Rule
+from rewards.models import Edition, Member, Reward, Rule, Unit
 from rewards.program import draft, editions, vocabulary
+from rewards.redemptions import codes
 
 CUSTOMER_ID = "demo-member"
 STAFF = "staff"
@@ -104,6 +106,44 @@ STORES = (
     ),
 )
 
+# Key, unit of the balance, and everything else, in their order.
+REWARDS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    (
+        "enamel-mug",
+        "points",
+        {
+            "name": "Enamel mug",
+            "description": "Made up, like everything here. Pay more points to tip us.",
+            "kind": Reward.Kind.MANUAL,
+            "minimum": 100,
+        },
+    ),
+    (
+        "lantern-gift-card",
+        "points",
+        {
+            "name": "Paper Lantern Books gift card, $5",
+            "description": "A code to enter at the store's checkout.",
+            "terms": "It buys nothing: the store does not exist.",
+            "kind": Reward.Kind.GIFT_CODE,
+            "minimum": 500,
+            "maximum": 500,
+        },
+    ),
+    (
+        "payout",
+        "USD",
+        {
+            "name": "Cash back, paid out",
+            "description": "To your bank account.",
+            "kind": Reward.Kind.PAYOUT,
+            "minimum": 500,
+            "approve_above": 50_000,
+        },
+    ),
+)
+GIFT_CODES = tuple(f"DEMO-LANTERN-{number:04}" for number in range(1, 21))
+
 PROGRAM = Path(__file__).with_name("demo-program.json")
 
 
@@ -117,14 +157,16 @@ class StaffLogin:
 
 
 def make_world(*, at: datetime) -> Edition | None:
-    """Make program, stores and member where they are missing.
+    """Make program, stores, member and rewards where they are missing.
 
     Returns the edition it published, if it did: a program of yours stays alone.
     """
     with transaction.atomic():
         make_stores()
         make_member(at=at)
-    return publish_program(at=at)
+    edition = publish_program(at=at)
+    make_rewards(at=at)
+    return edition
 
 
 def publish_program(*, at: datetime) -> Edition | None:
@@ -136,6 +178,21 @@ def publish_program(*, at: datetime) -> Edition | None:
         edition = editions.publish(now=at, note="The demo program.")
     settle_without_edition(at=at)
     return edition
+
+
+def make_rewards(*, at: datetime) -> None:
+    """A small catalogue, in the units that the program has, unless there is one."""
+    with transaction.atomic():
+        if Reward.objects.exists():
+            return
+        units = {unit.code: unit for unit in Unit.objects.all()}
+        for position, (key, code, values) in enumerate(REWARDS):
+            if code in units:
+                Reward.objects.create(
+                    key=key, unit=units[code], position=position, **values
+                )
+        for reward in Reward.objects.filter(kind=Reward.Kind.GIFT_CODE):
+            codes.add(reward, GIFT_CODES, by=None, at=at)
 
 
 def sandbox_url() -> str:

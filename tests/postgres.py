@@ -32,13 +32,13 @@ class CannotStart(Exception):
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(*, connections: int = 100) -> Iterator[str]:
     """Run a new, empty PostgreSQL; yield the URL of a database in it."""
     directory = Path(tempfile.mkdtemp(prefix="loyalty-pg-"))
     try:
         owner = _give_to_servant(directory)
         programs = _find_programs(directory, servant=bool(owner))
-        with _running(directory, programs, owner):
+        with _running(directory, programs, owner, connections):
             _query(directory, "postgres", f"CREATE DATABASE {NAME}")
             yield f"postgres://{NAME}@/{directory}/{NAME}"
     finally:
@@ -73,11 +73,14 @@ def _open_to_all(path: Path) -> bool:
 
 
 @contextmanager
-def _running(directory: Path, programs: Path, owner: dict[str, Any]) -> Iterator[None]:
+def _running(
+    directory: Path, programs: Path, owner: dict[str, Any], connections: int
+) -> Iterator[None]:
     _create_cluster(directory, programs, owner)
     log = (directory / "log").open("wb")
     command = [f"{programs}/postgres", "-D", f"{directory}/data"]
     command += ["-c", "listen_addresses=", "-k", str(directory)]
+    command += ["-c", f"max_connections={connections}"]
     process = subprocess.Popen(
         command,
         stdout=log,

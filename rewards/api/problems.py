@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import RequestDataTooBig
 from django.core.signals import got_request_exception
+from django.db import OperationalError
 from pydantic import BaseModel, Field, ValidationError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -36,6 +37,9 @@ class Problem(BaseModel):
     detail: str = Field(examples=["There is no member alice-1."])
     errors: list[FieldProblem] | None = Field(
         None, description="With 422: each field that is wrong."
+    )
+    code: str | None = Field(
+        None, description="With 409: why, for programs.", examples=["not_enough"]
     )
     accounts: list[str] | None = Field(
         None, description="With 409: the network accounts that hold the reference."
@@ -75,6 +79,24 @@ class Ambiguous(exceptions.APIException):
         self.members = {"accounts": list(accounts)}
 
 
+class Conflict(exceptions.APIException):
+    """As things are it can't be done; ``code`` says why and never changes."""
+
+    status_code = HTTPStatus.CONFLICT
+
+    def __init__(self, detail: str, *, code: str) -> None:
+        super().__init__(detail)
+        self.members = {"code": code}
+
+
+class Busy(exceptions.APIException):
+    """The database kept the call waiting for too long. Nothing was done."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = "The server is busy. Nothing was done: send it again."
+    wait = 1  # Retry-After, in seconds
+
+
 class NotSetUp(exceptions.APIException):
     """The server lacks a setting without which it can't do this."""
 
@@ -99,6 +121,9 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response:
     """REST framework's handler: every error becomes a problem document."""
     if isinstance(exc, RequestDataTooBig):
         exc = TooLarge()
+    if isinstance(exc, OperationalError):
+        log.warning("api_busy", path=context["request"].path, exc_info=exc)
+        exc = Busy()
     response = exception_handler(exc, context) or _crashed(exc, context)
     if response.status_code == HTTPStatus.BAD_REQUEST:
         response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from unittest.mock import patch
 
 from django.contrib.auth.models import User
+from django.db import OperationalError
 
 from rewards.api.throttling import PerKey
 from rewards.models import ApiKey
@@ -68,7 +69,7 @@ class RefusalTests(ApiTestCase):
     def test_another_method_is_not_allowed(self):
         make_member()
         before = count_rows()
-        for method in ("post", "delete", "patch", "options"):
+        for method in ("post", "patch", "options"):
             response = getattr(self.client, method)("/api/v1/members/alice/")
             self.assert_problem(response, 405)
             self.assertIn("GET", response["Allow"])
@@ -89,6 +90,15 @@ class RefusalTests(ApiTestCase):
             response = self.get("members/alice/")
         problem = self.assert_problem(response, 500)
         self.assertNotIn("ValueError", str(problem))
+
+    def test_a_database_that_kept_us_waiting_asks_to_try_again(self):
+        make_member()
+        with patch(
+            "rewards.api.members.MemberDocument.of", side_effect=OperationalError
+        ):
+            response = self.get("members/alice/")
+        self.assert_problem(response, 503)
+        self.assertEqual(response["Retry-After"], "1")
 
 
 class LimitTests(ApiTestCase):

@@ -11,9 +11,11 @@ from django.core.management import call_command
 
 from merchants.models import Merchant
 from rewards import demo
-from rewards.models import Edition, Member, Rule, Unit
+from rewards.models import Edition, GiftCode, Member, Reward, Rule, Unit
 from rewards.program import draft, vocabulary
+from rewards.redemptions import catalogue
 from tests.builders import NOW, balances, program, report, rule, settle_reports
+from tests.rewards.redeemers import make_reward
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +55,27 @@ def test_the_second_run_changes_nothing(django_assert_max_num_queries):
     assert printed_password(first) == printed_password(second)
     assert Edition.objects.count() == Member.objects.count() == 1
     assert User.objects.count() == 2
+
+
+def test_it_offers_something_to_redeem_for():
+    say_demo()
+    codes = GiftCode.objects.count()
+    say_demo()
+    offers = catalogue.on_offer(at=NOW)
+    assert [(o.reward.kind, o.reward.unit.code) for o in offers] == [
+        ("manual", "points"),
+        ("gift_code", "points"),
+        ("payout", "USD"),
+    ]
+    assert offers[0].reward.minimum == 100
+    assert offers[1].left == codes == GiftCode.objects.count()
+
+
+def test_your_own_catalogue_stays_alone():
+    draft.replace(vocabulary.parse(program(rule())))
+    mug = make_reward()
+    say_demo()
+    assert list(Reward.objects.all()) == [mug]
 
 
 def test_the_stores_look_like_the_networks_own():

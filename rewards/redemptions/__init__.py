@@ -1,0 +1,1 @@
+"""Spending a balance: what is offered, reserving it, and how that ends."""
