@@ -1,16 +1,22 @@
-"""Amounts for people, in their language. Integers in, text out, never a float."""
+"""Amounts for people, in their language. Integers in, text out, never a float.
 
+And the way back, for what staff type or upload, in one form that can't be misread.
+"""
+
+import re
 from decimal import Decimal
 from typing import Protocol
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern, parse_pattern
 from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext as _
 
 from merchants.currencies import EXPONENTS
 
 NO_BREAK = "\u00a0"
 FALLBACK = "en"
+_TYPED = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.([0-9]+))?")
 
 
 class Counted(Protocol):
@@ -59,6 +65,27 @@ def currency_amount(amount: int, *, currency: str) -> str:
         return f"{_decimal(amount, 0)}{NO_BREAK}{currency}".strip()
     pattern = _locale().currency_formats["standard"]
     return _written(amount, exponent, pattern, currency=currency)
+
+
+def plain(amount: int, *, unit: Counted) -> str:
+    """The figure as ``typed`` takes it: ``-3.02``."""
+    return f"{Decimal(amount).scaleb(-unit.decimals):f}"
+
+
+def typed(text: str, *, unit: Counted) -> int:
+    """What somebody typed, in smallest steps: a dot, and exactly the unit's decimals.
+
+    So 302 is never taken for 3.02, nor a thousands separator for a dot. Raises
+    ValueError, which says how to write it.
+    """
+    found = _TYPED.fullmatch(text)
+    if not found or len(found[1] or "") != unit.decimals:
+        example = plain(302, unit=unit)
+        raise ValueError(
+            _("“%(text)s” is no amount of %(unit)s: write it like %(example)s.")
+            % {"text": text[:40], "unit": unit.code, "example": example}
+        )
+    return int(text.replace(".", ""))
 
 
 def _decimal(amount: int, decimals: int) -> str:

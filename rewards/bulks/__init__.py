@@ -1,0 +1,1 @@
+"""Adjustments by a file: checked, approved, applied once, undone by one action."""
