@@ -6,7 +6,8 @@ neither skipped nor shown twice. Cursors are signed: nobody has to check what is
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
@@ -31,6 +32,15 @@ class Page(Document):
     previous: str | None = Field(description="Where newer entries are.")
 
 
+@dataclass(frozen=True, slots=True)
+class Cut(Generic[Row]):
+    """The rows of one page, and where its neighbours are."""
+
+    rows: list[Row]
+    next: str | None
+    previous: str | None
+
+
 def page(
     rows: QuerySet[Row],
     *,
@@ -39,6 +49,21 @@ def page(
     document: Callable[[Row], Document],
 ) -> Response:
     """The page of these rows that the request asks for, greatest ``by`` first."""
+    found = cut(rows, by=by, request=request)
+    return Response(
+        {
+            "next": found.next,
+            "previous": found.previous,
+            "results": [
+                document(row).model_dump(mode="json", by_alias=True)
+                for row in found.rows
+            ],
+        }
+    )
+
+
+def cut(rows: QuerySet[Row], *, by: Sequence[str], request: Request) -> Cut[Row]:
+    """The rows of that page, for a list whose documents need one another."""
     size = _size(request)
     salt = f"{rows.model._meta.label}:{','.join(by)}"
     place, newer = _read(request.query_params.get("cursor"), salt)
@@ -54,16 +79,10 @@ def page(
         cursor = signing.dumps([place, newer], salt=salt)
         return replace_query_param(request.build_absolute_uri(), "cursor", cursor)
 
-    return Response(
-        {
-            "next": link(found[-1], False) if found and (newer or more) else None,
-            "previous": link(found[0], True)
-            if found and (more if newer else place)
-            else None,
-            "results": [
-                document(row).model_dump(mode="json", by_alias=True) for row in found
-            ],
-        }
+    return Cut(
+        found,
+        next=link(found[-1], False) if found and (newer or more) else None,
+        previous=link(found[0], True) if found and (more if newer else place) else None,
     )
 
 
