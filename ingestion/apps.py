@@ -7,3 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class IngestionConfig(AppConfig):
     name = "ingestion"
     verbose_name = _("Ingestion")
+
+    def ready(self) -> None:
+        from ingestion import erasure
+        from rewards.erasure import register
+
+        register(erasure.scrub)

@@ -3,12 +3,14 @@
 Nothing is asked and nothing is written here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.models import Difference, InboundEvent
-from rewards.models import NetworkAccount, Purchase
+from rewards import tombstones
+from rewards.models import Member, NetworkAccount, Purchase
 from rewards.reports import PurchaseReport
 
 COMPARED = (
@@ -71,6 +73,7 @@ def weigh(week: Week, theirs: dict[str, Theirs], *, into: Comparison) -> None:
     """Add to a comparison how the orders of one week differ, and their sums."""
     ours, created = _ours(week, theirs)
     into.orders += len(ours.keys() | theirs.keys())
+    gone = tombstones.tokens({told.report.customer_id for told in theirs.values()})
     for own in created.values():
         into.count("ours", week.account, _our_state(own))
     unheld = _unheld(theirs, ours)
@@ -80,7 +83,7 @@ def weigh(week: Week, theirs: dict[str, Theirs], *, into: Comparison) -> None:
             if key in created:
                 into.count("theirs", week.account, _our_state(purchase))
             continue
-        state = _their_state(told.report)
+        state = _their_state(told.report, gone)
         into.count("theirs", week.account, state)
         reason = unheld.get(told.digest)
         if found := _difference(week.account, key, purchase, state, reason):
@@ -92,6 +95,11 @@ def weigh(week: Week, theirs: dict[str, Theirs], *, into: Comparison) -> None:
     ]
 
 
+def is_kept_out(difference: Difference) -> bool:
+    """Whether it is one on purpose: the member was erased, and nobody need look."""
+    return difference.ours.get("reason") == tombstones.KEPT_OUT.reason
+
+
 def _ours(
     week: Week, theirs: dict[str, Theirs]
 ) -> tuple[dict[str, Purchase], dict[str, Purchase]]:
@@ -99,7 +107,8 @@ def _ours(
 
     One whose creation nobody told counts where the network lists it.
     """
-    known = Purchase.objects.filter(account=week.account).select_related("report")
+    known = Purchase.objects.filter(account=week.account)
+    known = known.select_related("report", "member")
     known = known.defer("report__content", "report__digest")
     named = {p.order_key: p for p in known.filter(order_key__among=theirs)}
     undated = {key: p for key, p in named.items() if p.created_at is None}
@@ -125,9 +134,14 @@ def _difference(
         row.kind = Difference.Kind.MISSING_HERE
         return row
     ours = _our_state(purchase)
-    if not theirs["customer_id"]:
-        ours["customer_id"] = ""
+    erased = _is_erased(purchase)
+    if erased or not theirs["customer_id"]:
+        ours["customer_id"] = theirs["customer_id"]
     names = [name for name in COMPARED if ours[name] != theirs[name]]
+    if names and erased:
+        row.kind = Difference.Kind.NOT_SETTLED
+        row.ours = {"reason": tombstones.KEPT_OUT.reason}
+        return row
     row.kind, row.ours = Difference.Kind.DIFFERENT, {n: ours[n] for n in names}
     return row if names else None
 
@@ -156,11 +170,19 @@ def _our_state(purchase: Purchase) -> State:
     return {name: getattr(purchase, name) for name in COMPARED}
 
 
-def _their_state(report: PurchaseReport) -> State:
+def _is_erased(purchase: Purchase) -> bool:
+    """Whether its member was: then it stays as it is, whatever the network says."""
+    member = purchase.member
+    return member is not None and member.status == Member.Status.ERASED
+
+
+def _their_state(report: PurchaseReport, gone: Mapping[str, str]) -> State:
+    """What they say; of somebody erased, with the token that stands for them."""
     state = {name: getattr(report, name) for name in COMPARED}
     created = report.created_at or report.attributed_at
     return {
         **state,
+        "customer_id": gone.get(report.customer_id, report.customer_id),
         "order_total": report.order_total or 0,
         "commission": report.commission or 0,
         "created_at": created.isoformat(),

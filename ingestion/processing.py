@@ -22,7 +22,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Length, Now
 
-from ingestion import doubts
+from ingestion import doubts, erasure
 from ingestion.button.adapter import (
     NothingToSettle,
     NotUnderstood,
@@ -243,6 +243,7 @@ def _settle(understood: Sequence[Understood]) -> int:
         settled = iter(settle(arrivals, at=now) if arrivals else ())
         outcomes = [(u.event, u.outcome or next(settled)) for u in understood]
         _record(outcomes, at=now)
+        erasure.scrub_late(outcomes)
         doubts.ask([outcome for _, outcome in outcomes], at=now)
     return len(understood)
 

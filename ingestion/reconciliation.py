@@ -15,7 +15,7 @@ from ingestion.button.adapter import NotUnderstood, report_of_row
 from ingestion.button.client import ButtonClient
 from ingestion.button.envelope import polled_delivery
 from ingestion.button.errors import Broken, ButtonError
-from ingestion.comparison import Comparison, Theirs, Week, weigh
+from ingestion.comparison import Comparison, Theirs, Week, is_kept_out, weigh
 from ingestion.models import Alarm, Difference, Poll, Reconciliation, Window
 from ingestion.polling import ask_for
 from ingestion.windows import slices
@@ -175,6 +175,7 @@ def _alarm(
     done: Reconciliation, differences: Sequence[Difference], *, at: datetime
 ) -> None:
     subject = f"{done.start:%Y-%m-%d} to {done.end:%Y-%m-%d}"
+    differences = [one for one in differences if not is_kept_out(one)]
     if not differences:
         return end_alarm(Alarm.Kind.DIFFERENCES, subject=subject, at=at)
     raise_alarm(

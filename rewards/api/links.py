@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 from pydantic import Field, StringConstraints
 from rest_framework.exceptions import NotFound
@@ -18,6 +17,7 @@ from rewards.api.members import check_customer_id
 from rewards.api.merchants import find_store
 from rewards.api.openapi import CUSTOMER_ID, describe
 from rewards.api.problems import Invalid, NotSetUp
+from rewards.members import enrolled_by_order
 from rewards.models import Member
 from rewards.promises import Promises, snapshot
 
@@ -84,9 +84,10 @@ class LinksView(ApiView):
 def _check_customer(customer_id: str) -> None:
     """Refuse who can't be a member, or is none and won't become one by an order."""
     check_customer_id(customer_id)
-    if settings.MEMBERS_AUTO_ENROLL:
+    if enrolled_by_order(customer_id):
         return
-    if not Member.objects.filter(customer_id=customer_id).exists():
+    known = Member.objects.exclude(status=Member.Status.ERASED)
+    if not known.filter(customer_id=customer_id).exists():
         raise NotFound(f"There is no member {customer_id}.")
 
 

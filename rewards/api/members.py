@@ -22,10 +22,12 @@ from rewards.api.documents import (
 )
 from rewards.api.openapi import CUSTOMER_ID, PAGING, describe
 from rewards.api.paging import page
-from rewards.api.problems import Invalid
+from rewards.api.problems import Conflict, Invalid
+from rewards.erasure import erase
 from rewards.members import put_member
 from rewards.models import Award, Member, Purchase, Transfer
 from rewards.models.members import CUSTOMER_ID as CUSTOMER_ID_PATTERN
+from rewards.refusals import Refused
 from rewards.reports import REWARDED_CATEGORIES
 
 
@@ -86,8 +88,22 @@ class MemberView(ApiView):
         """Create or update a member. Orders that waited for it are settled at once."""
         check_customer_id(customer_id)
         changes = read_body(request, MemberChanges).given()
-        member, created = put_member(customer_id, at=timezone.now(), **changes)
+        try:
+            member, created = put_member(customer_id, at=timezone.now(), **changes)
+        except Refused as refused:
+            raise Invalid.field(
+                "customer_id", "is of a member who was erased"
+            ) from refused
         return MemberDocument.of(member).response(201 if created else 200)
+
+    @describe("delete_members", {204: None}, 404, 409, 422, parameters=[CUSTOMER_ID])
+    def delete(self, request: Request, customer_id: str) -> Response:
+        """Erase a member for good. What is left of the balance is lost."""
+        try:
+            erase(find_member(customer_id), by=None, at=timezone.now())
+        except Refused as refused:
+            raise Conflict(str(refused), code="frozen") from refused
+        return Response(status=204)
 
 
 class ActivityView(ApiView):
@@ -137,7 +153,8 @@ class TransfersView(ApiView):
 def find_member(customer_id: str) -> Member:
     """The member. Raises Invalid or NotFound."""
     check_customer_id(customer_id)
-    member = Member.objects.filter(customer_id=customer_id).first()
+    found = Member.objects.exclude(status=Member.Status.ERASED)
+    member = found.filter(customer_id=customer_id).first()
     if member is None:
         raise NotFound(f"There is no member {customer_id}.")
     return member

@@ -11,7 +11,8 @@ from ingestion.button.client import ButtonClient
 from ingestion.button.sandbox import Sandbox
 from ingestion.models import Alarm, Difference, InboundEvent, Reconciliation
 from ingestion.reconciliation import begin, compare
-from rewards.models import Purchase
+from rewards.erasure import erase
+from rewards.models import Member, Purchase
 from tests.builders import balances, publish_program
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,3 +141,26 @@ def test_a_network_that_fails_is_said_so(button: Sandbox, placed: list[Any]) -> 
         reconcile()
     assert Reconciliation.objects.get().error
     assert not Difference.objects.exists()
+
+
+def test_who_was_erased_is_no_difference_until_the_network_changes_an_order(
+    button: Sandbox, placed: list[Any]
+) -> None:
+    member = Member.objects.get(customer_id="member0")
+    erase(member, by=None, at=datetime.now(UTC))
+    assert reconcile()[0] == 0
+    order = placed[0]
+    button.validate(order.id, at=order.modified_at + timedelta(seconds=5))
+    call_command("poll_transactions")
+    code, said = reconcile()
+    assert code == 1, "the sums differ, and it says why"
+    assert f"{order.order_id}: not settled here: The member was erased." in said
+    assert not Alarm.objects.filter(kind=Alarm.Kind.DIFFERENCES, ended_at=None).exists()
+    kept = [str(difference.theirs) for difference in Difference.objects.all()]
+    assert kept
+    assert "member0" not in "".join(kept)
+    reconcile("--take-in")
+    assert Purchase.objects.get(order_key=order.order_id).status == "pending"
+    bodies = b"".join(bytes(e.body) for e in InboundEvent.objects.all())
+    assert b"member0" not in bodies
+    assert b"member1" in bodies
