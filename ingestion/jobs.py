@@ -13,7 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import models
 
-from ingestion import alarms, sweeps
+from ingestion import alarms, closing, sweeps
 from ingestion.accounts import discover, tell_new
 from ingestion.button.client import ButtonClient
 from ingestion.button.errors import ButtonError
@@ -55,6 +55,11 @@ PERIODIC = {
     "stores": Periodic(
         timedelta(minutes=15),
         lambda c, at: alarms.check(at=at, looking=alarms.EACH_QUARTER),
+        asks_button=False,
+    ),
+    "daily closes": Periodic(
+        timedelta(minutes=10),
+        lambda c, at: closing.close_days(at=at),
         asks_button=False,
     ),
     "pruning": Periodic(

@@ -70,6 +70,7 @@ def test_without_a_key_nothing_asks_button(
         "alarms",
         "stores",
         "pruning",
+        "daily closes",
     }
 
 

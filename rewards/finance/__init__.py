@@ -1,0 +1,1 @@
+"""What finance asks for: what is owed, what expired, what each store leaves."""
