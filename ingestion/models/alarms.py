@@ -23,6 +23,7 @@ class Alarm(models.Model):
         OVERDUE = "overdue", _("orders overdue")
         DIFFERENCES = "differences", _("differences from the network")
         INBOX_STUCK = "inbox_stuck", _("events wait too long")
+        BOOKS = "books", _("books do not add up")
 
     kind = models.CharField(_("kind"), max_length=32, choices=Kind)
     subject = models.CharField(_("about"), max_length=255, blank=True)

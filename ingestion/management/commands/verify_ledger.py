@@ -2,18 +2,27 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from ingestion.verification import checks
+from ingestion.verification import act_on, checks
 
 
 class Command(BaseCommand):
     help = "Check every invariant, print how many rows break each; exit 1 if any do."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        violated = 0
-        for check in checks(at=timezone.now()):
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--freeze",
+            action="store_true",
+            help="freeze the members and purchases concerned, as every night",
+        )
+
+    def handle(self, *args: Any, freeze: bool, **options: Any) -> None:
+        violated, now = 0, timezone.now()
+        for check in checks(at=now):
+            if freeze:
+                act_on([check], at=now)
             line = f"{check.violations:>6}  {check.name}"
             if check.violations:
                 violated += 1
