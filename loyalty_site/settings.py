@@ -7,7 +7,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
-from loyalty_site import broker, database, logs, unfold
+from loyalty_site import broker, database, logs, mail, unfold
 from loyalty_site.env import Environment, only_local, refuse_strangers
 from loyalty_site.version import read_version
 
@@ -46,6 +46,8 @@ else:
 SECRET_KEY_FALLBACKS = env.names_in("SECRET_KEY_FALLBACKS")
 # Key of stored content digests. It has to outlive a change of SECRET_KEY.
 DIGEST_KEY = env.text("DIGEST_KEY", default=SECRET_KEY)
+# The first seals secrets at rest, all of them open; they outlive SECRET_KEY too.
+ENCRYPTION_KEYS = env.names_in("ENCRYPTION_KEYS", default=SECRET_KEY)
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^webhooks/", r"^healthz$", r"^readyz$", r"^metrics$"]
@@ -211,6 +213,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": ["pending", "validated", "declined"],
+        "RedemptionStatusEnum": ["reserved", "fulfilled", "cancelled", "review"],
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -233,6 +239,20 @@ REWARD_NEW_ACCOUNTS = env.flag("REWARD_NEW_ACCOUNTS", default=True)
 REQUIRE_BACKTEST = env.flag("REQUIRE_BACKTEST", default=False)
 REQUIRE_APPROVAL = env.flag("REQUIRE_APPROVAL", default=False)
 PUBLISH_MARGIN = env.integer("PUBLISH_MARGIN", default=300)  # seconds
+REDEMPTION_HOLD_HOURS = env.integer("REDEMPTION_HOLD_HOURS", default=72)
+
+
+# Mail
+
+_mail = mail.configured(
+    env.text("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
+)
+EMAIL_BACKEND = _mail.backend
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.use_tls, _mail.use_ssl
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="loyalty@localhost")
 
 
 # Workers
@@ -283,6 +303,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"expires": 25},
     },
+    "expire-points": {
+        "task": "rewards.tasks.expire_points",
+        "schedule": 60,
+        "options": {"expires": 50},
+    },
+    "outbox": {
+        "task": "rewards.tasks.send_messages",
+        "schedule": 3,
+        "options": {"expires": 2},
+    },
     "backtests": {
         "task": "rewards.tasks.work_backtests",
         "schedule": 5,
@@ -293,9 +323,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10,
         "options": {"expires": 9},
     },
+    "bulks": {
+        "task": "rewards.tasks.work_bulks",
+        "schedule": 10,
+        "options": {"expires": 9},
+    },
     "verify-ledger": {
         "task": "ingestion.tasks.verify_ledger",
         "schedule": crontab(hour="3", minute="30"),
+    },
+    "replay-ledger": {
+        "task": "ingestion.tasks.replay_ledger",
+        "schedule": crontab(hour="4", minute="0"),
     },
     "verify-receipts": {
         "task": "rewards.tasks.verify_receipts",

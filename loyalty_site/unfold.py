@@ -28,6 +28,20 @@ def _item(title: Any, icon: str, name: str) -> dict[str, Any]:
     }
 
 
+REPORTS = {
+    "liability": (_("Liability"), "account_balance"),
+    "breakage": (_("Breakage"), "hourglass_bottom"),
+    "margins": (_("Margin per store"), "percent"),
+    "unpaid": (_("Commission not yet paid"), "pending_actions"),
+}
+"""Their addresses lie below that of the closes, and each has an item of its own."""
+
+
+def _is_close(request: HttpRequest) -> bool:
+    _before, found, rest = request.path.partition("/rewards/close/")
+    return bool(found) and rest.partition("/")[0] not in REPORTS
+
+
 MENU = [
     {
         "title": _("Orders"),
@@ -61,6 +75,34 @@ MENU = [
             _item(_("Members"), "group", "rewards.member"),
             _item(_("Accounts"), "account_balance_wallet", "rewards.account"),
             _item(_("Transfers"), "sync_alt", "rewards.transfer"),
+            _item(_("Adjustments"), "exposure", "rewards.adjustment"),
+            _item(_("Bulk adjustments"), "upload_file", "rewards.bulk"),
+            _item(_("Freezes"), "ac_unit", "rewards.freeze"),
+            _item(_("Erasures"), "person_remove", "rewards.tombstone"),
+        ],
+    },
+    {
+        "title": _("Redemptions"),
+        "items": [
+            _item(_("Redemptions"), "redeem", "rewards.redemption"),
+            _item(_("Rewards"), "card_giftcard", "rewards.reward"),
+        ],
+    },
+    {
+        "title": _("Finance"),
+        "items": [
+            _item(_("Daily closes"), "event_available", "rewards.close")
+            | {"active": _is_close},
+            *(
+                {
+                    "title": title,
+                    "icon": icon,
+                    "link": reverse_lazy(f"admin:rewards_close_{name}"),
+                    "permission": _may_see("rewards", "close"),
+                }
+                for name, (title, icon) in REPORTS.items()
+            ),
+            _item(_("Remittances"), "payments", "rewards.remittance"),
         ],
     },
     {
@@ -68,6 +110,7 @@ MENU = [
         "items": [
             _item(_("Rules"), "rule", "rewards.rule"),
             _item(_("Units"), "toll", "rewards.unit"),
+            _item(_("Terms"), "handshake", "rewards.terms"),
             _item(_("Backtests"), "science", "rewards.backtest"),
             _item(_("Editions"), "menu_book", "rewards.edition"),
             _item(_("Re-runs"), "history", "rewards.rerun"),
@@ -81,6 +124,13 @@ MENU = [
             _item(_("Clicks"), "ads_click", "merchants.click"),
             _item(_("Catalogue syncs"), "cloud_sync", "merchants.cataloguesync"),
             _item(_("Tracking hosts"), "alt_route", "merchants.trackinghost"),
+        ],
+    },
+    {
+        "title": _("Host application"),
+        "items": [
+            _item(_("Endpoints"), "webhook", "rewards.endpoint"),
+            _item(_("Outbox"), "outbox", "rewards.message"),
         ],
     },
     {

@@ -6,14 +6,19 @@ from time import monotonic
 import structlog
 from celery import shared_task
 
-from rewards import due, reruns
+from rewards import due, expiries, reruns
 from rewards.backtests import running
+from rewards.bulks import working
+from rewards.outbox import sending
 from rewards.program import reproduction
 
 # In seconds. With a call every five, two workers at once are busy with backtests, and
 # the others stay free for orders.
 BACKTESTING_TIME = 10
 RERUNNING_TIME = 20
+BULK_TIME = 20
+SENDING_TIME = 10
+EXPIRING_TIME = 20
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +27,14 @@ log = structlog.get_logger(__name__)
 def settle_due() -> int:
     """Settle purchases whose time has come."""
     return due.settle_due(at=datetime.now(UTC))
+
+
+@shared_task
+def expire_points() -> int:
+    """Let lots go whose time is over, and warn of those that go soon."""
+    at, until = datetime.now(UTC), monotonic() + EXPIRING_TIME
+    expiries.warn(at=at)
+    return expiries.expire(at=at, expired=lambda: monotonic() > until)
 
 
 @shared_task
@@ -46,3 +59,17 @@ def work_reruns() -> int:
     """Settle what is left of re-runs under way; how many purchases were."""
     until = monotonic() + RERUNNING_TIME
     return reruns.work_reruns(at=datetime.now(UTC), expired=lambda: monotonic() > until)
+
+
+@shared_task
+def work_bulks() -> int:
+    """Post or take back what is left of files under way; how many lines were."""
+    until = monotonic() + BULK_TIME
+    return working.work(at=datetime.now(UTC), expired=lambda: monotonic() > until)
+
+
+@shared_task
+def send_messages() -> int:
+    """Send what the outbox holds that is due; how many attempts were made."""
+    until = monotonic() + SENDING_TIME
+    return sending.work(at=datetime.now(UTC), expired=lambda: monotonic() > until)

@@ -20,6 +20,7 @@ from rewards.admin.mixins import (
 from rewards.admin.purchase_page import decision_table
 from rewards.admin.wording import badge
 from rewards.models import NetworkAccount
+from rewards.refusals import Refused
 
 
 @admin.register(NetworkAccount)
@@ -91,7 +92,7 @@ class NetworkAccountAdmin(ReadOnlyAdmin, DecidingAdmin, TabledAdmin):
             submit=_("Confirm") if rewarding else _("Exclude"),
             form=ReasonForm,
             act=act,
-            refusals=(decisions.Refused,),
+            refusals=(Refused,),
             **words,
         )
         return self.ask(request, account, question)

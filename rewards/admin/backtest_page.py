@@ -1,6 +1,6 @@
 """A backtest's result as its page shows it: figures and bars, then tables."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from rewards.admin import backtest_tables
+from rewards.admin.charts import Chart, bars
 from rewards.backtests.wording import (
     amount,
     money_change,
@@ -18,25 +19,6 @@ from rewards.backtests.wording import (
 )
 from rewards.models import Backtest
 from rewards.money import currency_amount
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One bar of a chart: ``width`` in per cent of the longest one."""
-
-    name: str
-    value: str
-    width: int
-    tone: str = ""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Bars with their figures beside them: its own table."""
-
-    title: str
-    bars: Sequence[Bar]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,16 +139,16 @@ def _money_cards(rows: Iterable[dict[str, Any]]) -> Iterator[Card]:
 
 
 def _money_chart(row: dict[str, Any]) -> Chart:
-    bars = {
+    sizes = {
         _("Commission"): row["commission"],
         _("Cost, live"): row["baseline"],
         _("Cost, draft"): row["draft"],
     }
     said = {
-        name: currency_amount(n, currency=row["currency"]) for name, n in bars.items()
+        name: currency_amount(n, currency=row["currency"]) for name, n in sizes.items()
     }
     title = _("Cost against commission, %s") % row["currency"]
-    return Chart(title, _bars([(name, said[name], n, "") for name, n in bars.items()]))
+    return Chart(title, bars([(name, said[name], n, "") for name, n in sizes.items()]))
 
 
 def _size_charts(rows: Iterable[dict[str, Any]]) -> Iterator[Chart]:
@@ -179,7 +161,7 @@ def _size_charts(rows: Iterable[dict[str, Any]]) -> Iterator[Chart]:
             )
             yield Chart(
                 _("Change of a purchase, %s") % row["unit"]["name_plural"],
-                _bars(
+                bars(
                     [
                         (
                             _size(size, row["unit"]),
@@ -203,11 +185,3 @@ def _size(size: int, unit: dict[str, Any]) -> str:
         "least": signed(amount(least, unit), least),
         "most": signed(amount(most, unit), most),
     }
-
-
-def _bars(rows: Sequence[tuple[str, str, int, str]]) -> list[Bar]:
-    longest = max([abs(number) for _, _, number, _ in rows] + [1])
-    return [
-        Bar(name, said, 100 * abs(number) // longest, tone)
-        for name, said, number, tone in rows
-    ]

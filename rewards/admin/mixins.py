@@ -70,7 +70,8 @@ class DecidingAdmin(ModelAdmin):
 
     def ask(self, request: HttpRequest, obj: Any, question: Question) -> HttpResponse:
         """Ask on GET; on POST do it, note it in the object's history, and say so."""
-        form = question.form(request.POST if request.method == "POST" else None)
+        given = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = question.form(*given)
         if form.is_valid():
             try:
                 done = question.act(form.cleaned_data)
@@ -95,6 +96,19 @@ class DecidingAdmin(ModelAdmin):
         if obj is not None:
             return change_url(obj)
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+class SealedAdmin(ModelAdmin):
+    """A secret column, not to be guessed byte by byte through the address bar."""
+
+    sealed: str
+
+    def lookup_allowed(
+        self, lookup: str, value: str, request: HttpRequest | None = None
+    ) -> bool:
+        return lookup.partition("__")[0] != self.sealed and super().lookup_allowed(
+            lookup, value, request
+        )
 
 
 def staff(request: HttpRequest) -> User:

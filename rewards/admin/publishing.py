@@ -20,11 +20,11 @@ from rewards import approvals
 from rewards.admin.evidence import told_of_draft
 from rewards.admin.local_times import LocalTimesForm, by_its_clocks
 from rewards.admin.mixins import DecidingAdmin, Question, by_now, staff
-from rewards.decisions import Refused
 from rewards.models import Approval, Edition
 from rewards.program import draft, editions, vocabulary
 from rewards.program.vocabulary import ProgramError
 from rewards.publishing import edition_before, publish_draft
+from rewards.refusals import Refused
 
 
 class NoteForm(forms.Form):

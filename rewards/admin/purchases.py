@@ -35,6 +35,7 @@ from rewards.admin.purchase_page import purchase_tables
 from rewards.admin.receipt import receipt_page
 from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
 from rewards.models import Purchase, Report
+from rewards.refusals import Refused
 
 
 class AttentionFilter(DropdownFilter):
@@ -194,7 +195,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
             submit=_("Assign"),
             form=partial(AssignForm, by=staff(request)),
             act=act,
-            refusals=(decisions.Refused,),
+            refusals=(Refused,),
         )
         return self.ask(request, purchase, question)
 
@@ -226,7 +227,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
             submit=_("Resolve"),
             form=partial(ResolveForm, purchase=purchase),
             act=act,
-            refusals=(decisions.Refused,),
+            refusals=(Refused,),
         )
         return self.ask(request, purchase, question)
 

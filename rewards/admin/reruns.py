@@ -33,8 +33,8 @@ from rewards.admin.mixins import (
 )
 from rewards.admin.rerun_form import RerunForm
 from rewards.admin.wording import badge
-from rewards.decisions import Refused
 from rewards.models import Rerun
+from rewards.refusals import Refused
 from rewards.reruns import UNDER_WAY
 
 COLOURS = {

@@ -12,7 +12,7 @@ from rewards.api.problems import MEDIA_TYPE, Problem
 _WRONG = {
     401: "No key, or one that is unknown or revoked.",
     404: "It does not exist.",
-    409: "Two network accounts hold the reference; name one by `account`.",
+    409: "As things are it can't be done; `detail` says why.",
     422: "The request is wrong; `errors` says where.",
     429: "Too many calls this minute; `Retry-After` says for how many seconds to wait.",
     503: "The server is not set up for this; `detail` says what is missing.",
@@ -40,6 +40,20 @@ ACCOUNT = OpenApiParameter(
     "account",
     str,
     description="The network account, where two hold the same reference.",
+)
+REDEMPTION = OpenApiParameter(
+    "redemption_id",
+    {"type": "string", "example": "rdm-5d1f0a3b2c4e6f78"},
+    OpenApiParameter.PATH,
+    description="The redemption's id.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[ -~]{1,255}$", "example": "checkout-8841"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Your own name of this redemption, kept for ever: sent again, it gets"
+    " the same redemption; with another body, 422.",
 )
 PAGING = [
     OpenApiParameter(
@@ -70,7 +84,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
 def describe(
     operation_id: str,
-    good: dict[int, type[BaseModel]],
+    good: dict[int, type[BaseModel] | None],
     *wrong: int,
     request: type[BaseModel] | None = None,
     parameters: list[OpenApiParameter],

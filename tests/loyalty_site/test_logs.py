@@ -53,6 +53,22 @@ except ValueError:
 
 
 @pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("DELETE /api/v1/members/alice/", "DELETE /api/v1/members/[removed]"),
+        (
+            "Not Found: /api/v1/members/a b/c/links/",
+            "Not Found: /api/v1/members/[removed]",
+        ),
+        ("GET /admin/rewards/member/?q=alice", "GET /admin/rewards/member/?[removed]"),
+        ("GET /api/v1/merchants/org-1/", "GET /api/v1/merchants/org-1/"),
+    ],
+)
+def test_addresses_keep_no_customer_id(said, kept):
+    assert redact(None, "info", {"request": said}) == {"request": kept}
+
+
+@pytest.mark.parametrize(
     "name", ["Authorization", "api_key", "password", "X-Button-Signature", "cookie"]
 )
 def test_named_secrets_are_removed_at_any_depth(name):

@@ -9,12 +9,35 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from rewards.models import Approval, Backtest, Edition, Purchase, Rerun, Rule
+from rewards.models import (
+    Adjustment,
+    Approval,
+    Backtest,
+    Bulk,
+    Close,
+    Edition,
+    Endpoint,
+    Freeze,
+    Member,
+    Message,
+    Purchase,
+    Redemption,
+    Remittance,
+    Rerun,
+    Reward,
+    Rule,
+    Unit,
+)
 from tests.builders import NOW, ORDERED, publish_program, report, rule, settle_reports
+from tests.rewards.sending import redeem_by_call
 from tests.staff import client_of, make_staff, make_superuser
 
 pytestmark = pytest.mark.django_db
-OURS = (Rule, Edition, Rerun, Purchase, Backtest)
+OURS = (
+    *(Rule, Edition, Rerun, Purchase, Backtest, Freeze),
+    *(Member, Adjustment, Bulk, Endpoint, Message, Redemption),
+    *(Reward, Close, Remittance),
+)
 DJANGOS = {"changelist", "add", "history", "delete", "change"}
 MAY = {
     "rule_live": "change_rule",
@@ -39,6 +62,46 @@ MAY = {
     "backtest_try_draft": "add_backtest",
     "backtest_cancel": "change_backtest",
     "backtest_stores_as_csv": "view_backtest",
+    "close_sign": "sign_close",
+    "close_take_back": "sign_close",
+    "close_journal": "view_close",
+    "close_day_rows": "view_close",
+    "close_rows": "view_close",
+    "close_verifier": "view_close",
+    "close_liability": "view_close",
+    "close_breakage": "view_close",
+    "close_margins": "view_close",
+    "close_unpaid": "view_close",
+    "freeze_lift": "change_freeze",
+    "member_adjust": "add_adjustment",
+    "adjustment_approve": "approve_adjustment",
+    "adjustment_undo": "add_adjustment",
+    "adjustment_drop": "add_adjustment",
+    "bulk_upload": "add_bulk",
+    "bulk_approve": "approve_bulk",
+    "bulk_apply": "add_bulk",
+    "bulk_undo": "approve_bulk",
+    "bulk_drop": "add_bulk",
+    "bulk_progress": "view_bulk",
+    "bulk_faults": "view_bulk",
+    "member_statement": "view_transfer",
+    "member_export": "change_member",
+    "member_erase": "erase_member",
+    "endpoint_test": "change_endpoint",
+    "endpoint_rotate": "change_endpoint",
+    "endpoint_switch_off": "change_endpoint",
+    "endpoint_switch_on": "change_endpoint",
+    "message_again": "change_message",
+    "message_drop": "change_message",
+    "reward_add_codes": "change_reward",
+    "redemption_approve": "change_redemption",
+    "redemption_fulfil": "change_redemption",
+    "redemption_cancel": "change_redemption",
+    "redemption_ask_again": "change_redemption",
+    "redemption_show_code": "change_redemption",
+    "redemption_show_details": "change_redemption",
+    "redemption_export_payouts": "export_payouts",
+    "redemption_payout_results": "export_payouts",
 }
 """The one permission that each page asks for, besides a look at its object."""
 
@@ -65,15 +128,44 @@ def urls() -> dict[str, str]:
         asked_at=NOW,
     )
     approval = Approval.objects.create(digest="d", asked_by=user, asked_at=NOW)
+    redemption = redeem_by_call("https://host.example/redeem")
     known: dict[str, Any] = {
+        "redemption": redemption,
+        "reward": redemption.reward,
+        "endpoint": redemption.reward.endpoint,
+        "message": redemption.messages.get(),
         "rule": Rule.objects.get(),
         "edition": edition,
         "rerun": rerun,
         "purchase": Purchase.objects.get(),
         "backtest": backtest,
+        "member": Member.objects.get(),
+        "adjustment": Adjustment.objects.create(
+            member=Member.objects.get(),
+            unit=Unit.objects.get(code="points"),
+            amount=5,
+            asked_by=user,
+            asked_at=NOW,
+        ),
+        "bulk": Bulk.objects.create(asked_by=user, asked_at=NOW),
+        "close": Close.objects.create(
+            day=NOW.date(),
+            until=NOW,
+            drawn_up_at=NOW,
+            newest_transfer=0,
+            newest_settlement=0,
+            transfers=0,
+            figures={"rows": [], "held": {}, "network": ""},
+        ),
+        "freeze": Freeze.objects.create(
+            purchase=Purchase.objects.get(), check_name="A check.", frozen_at=NOW
+        ),
     }
     alone = {"rule_live", "rule_stores", "edition_ask_approval", "edition_publish"}
-    alone |= {"edition_retire", "rerun_new", "backtest_try_draft"}
+    alone |= {"bulk_upload", "edition_retire", "rerun_new", "backtest_try_draft"}
+    alone |= {"close_rows", "close_verifier", "close_liability", "close_breakage"}
+    alone |= {"close_margins", "close_unpaid"}
+    alone |= {"redemption_export_payouts", "redemption_payout_results"}
     found = {}
     for name in MAY:
         args = [] if name in alone else [known[name.partition("_")[0]].pk]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from merchants.models import Merchant
 from rewards.admin.rule_form import blamed
-from rewards.models import Edition, Program, Rule, Unit
+from rewards.models import Edition, Program, Reward, Rule, Unit
 from rewards.program import draft
 from tests.builders import (
     MERCHANT,
@@ -227,6 +227,17 @@ def test_an_impossible_unit_is_refused_at_its_field(
     page = root.post(unit_page("points"), POINTS | changes)
     assert list(errors_of(page)) == [field]
     assert draft.raw() == before
+
+
+def test_decimals_stay_once_a_reward_has_its_price_in_the_unit(root: Client) -> None:
+    load(rule())
+    points = Unit.objects.get(code="points")
+    Reward.objects.create(
+        key="mug", name="Mug", kind=Reward.Kind.MANUAL, unit=points, minimum=500
+    )
+    page = root.post(unit_page("points"), POINTS | {"decimals": "2"})
+    assert list(errors_of(page)) == ["decimals"]
+    assert Unit.objects.get(code="points").decimals == 0
 
 
 def test_decimals_stay_while_members_hold_the_unit(root: Client) -> None:

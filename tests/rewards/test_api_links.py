@@ -161,4 +161,4 @@ class LinkTests(ApiTestCase):
         self.ask()
         with CaptureQueriesContext(connection) as queries:
             self.ask()
-        self.assertEqual(len(queries), 6)
+        self.assertEqual(len(queries), 7)

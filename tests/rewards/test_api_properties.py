@@ -9,7 +9,8 @@ from hypothesis.extra.django import TestCase
 
 from tests.builders import make_api_key, publish_program, report, settle_reports
 
-TAILS = ("", "activity/", "transfers/", "receipt/")
+NOUNS = ("members", "purchases", "redemptions")
+TAILS = ("", "activity/", "transfers/", "receipt/", "redemptions/")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -32,7 +33,7 @@ class AnythingTests(TestCase):
         if response.status_code >= 400:
             self.assertEqual(response["Content-Type"], "application/problem+json")
 
-    @given(st.sampled_from(["members", "purchases"]), st.text(), st.sampled_from(TAILS))
+    @given(st.sampled_from(NOUNS), st.text(), st.sampled_from(TAILS))
     def test_any_path_is_answered(self, noun, text, tail):
         cache.clear()
         path = f"/api/v1/{noun}/{quote(text, safe='')}/{tail}"
@@ -49,6 +50,17 @@ class AnythingTests(TestCase):
             headers=self.headers,
         )
         self.assert_answered(response, 200, 415, 422)
+
+    @given(st.dictionaries(st.sampled_from(["reward", "amount"]), JSON), st.text())
+    def test_any_redemption_is_answered(self, body, key):
+        cache.clear()
+        response = self.client.post(
+            "/api/v1/members/alice/redemptions/",
+            body,
+            content_type="application/json",
+            headers={**self.headers, "Idempotency-Key": key},
+        )
+        self.assert_answered(response, 422)
 
     @given(st.binary())
     def test_any_bytes_are_answered(self, body):
