@@ -21,7 +21,8 @@ PLAIN = ENV_FILE=/dev/null DATA_DIR=.venv/data DATABASE_URL= DEBUG=true ALLOWED_
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres lint types check ci lock clean \
-	bench-settle bench-intake bench-poll bench-backtest bench-short storm poll-storm styles chromium sandbox-env
+	bench-settle bench-intake bench-poll bench-backtest bench-verify bench-short corruptions storm poll-storm \
+	redemption-storm money-storm rules-storm styles chromium sandbox-env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -74,19 +75,35 @@ bench-backtest: .venv/dev.stamp ## 1,000,000 purchases tried on a draft
 bench-rules: .venv/dev.stamp ## evaluations a second, against other libraries
 	$(VENV)/python -m benchmarks.rules
 
-bench-short: .venv/dev.stamp ## all of them, and the storm of polling, briefly
+bench-verify: .venv/dev.stamp ## every invariant over 5,000,000 transfers
+	$(VENV)/python -m benchmarks.verify
+
+corruptions: .venv/dev.stamp ## 200 corruptions of a database, every one found
+	$(VENV)/python -m benchmarks.corruptions
+
+bench-short: .venv/dev.stamp ## all of them, and two of the storms, briefly
 	$(VENV)/python -m benchmarks.settle --short
 	$(VENV)/python -m benchmarks.intake --short
 	$(VENV)/python -m benchmarks.poll --short
 	$(VENV)/python -m benchmarks.poll_storm --short
+	$(VENV)/python -m benchmarks.redemption_storm --short
 	$(VENV)/python -m benchmarks.rules --short
 	$(VENV)/python -m benchmarks.backtest --short
+	$(VENV)/python -m benchmarks.money_storm --short
+	$(VENV)/python -m benchmarks.verify --short
+	$(VENV)/python -m benchmarks.corruptions --short
 
 storm: .venv/dev.stamp ## deliveries under kill -9, then every invariant
 	$(VENV)/python -m benchmarks.storm
 
 poll-storm: .venv/dev.stamp ## 200,000 orders polled under faults and kill -9
 	$(VENV)/python -m benchmarks.poll_storm
+
+redemption-storm: .venv/dev.stamp ## 100,000 redemptions under double clicks and kill -9
+	$(VENV)/python -m benchmarks.redemption_storm
+
+money-storm: .venv/dev.stamp ## a million random steps of balances, checked
+	$(VENV)/python -m benchmarks.money_storm
 
 rules-storm: .venv/dev.stamp ## 200,000 random evaluations, everything hostile
 	$(VENV)/python -m benchmarks.rules_storm

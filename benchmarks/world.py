@@ -18,9 +18,9 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @contextmanager
-def database() -> Iterator[str]:
+def database(*, connections: int = 100) -> Iterator[str]:
     """Run a new PostgreSQL, migrated; yield its URL. Django is set up for it."""
-    with postgres.server() as url:
+    with postgres.server(connections=connections) as url:
         os.environ |= environment(url)
         set_up()
         yield url
