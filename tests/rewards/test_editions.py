@@ -270,7 +270,7 @@ def test_an_import_replaces_all_or_nothing() -> None:
     settle_reports(report())
     coarse = POINTS | {"decimals": 2}
     changed = vocabulary.parse(program(rule("other"), units=[coarse, DOLLARS]))
-    with pytest.raises(ProgramError, match="members hold it with 0 decimals"):
+    with pytest.raises(ProgramError, match="amounts are kept with 0 decimals"):
         draft.replace(changed)
     assert [one["key"] for one in draft.export()["rules"]] == ["base"]
 
