@@ -184,7 +184,8 @@ def chosen(path: Path, chance: Random) -> Iterator[Corruption]:
                 row = chance.choice(ids)
                 owner = raw.execute(f"{OWNERS[table]} WHERE x.id = ?", [row])
                 copy = max(ids) + 1 if what == "twice" else 0
-                yield Corruption(table, what, row, *owner.fetchone(), copy=copy)
+                purchase_id, member_id = owner.fetchone()
+                yield Corruption(table, what, row, purchase_id, member_id, copy)
 
 
 def corrupt(path: Path, corruption: Corruption, chance: Random) -> None:
