@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from rewards import interlock
 from rewards.bulks.checking import UPLOADING
 from rewards.models import Adjustment, Bulk
 from rewards.refusals import Refused
@@ -61,6 +62,7 @@ def drop(bulk: Bulk, *, reason: str = "", by: User, at: datetime) -> None:
     _refuse_own(bulk, by)
     ended = {"ended_by": by, "ended_at": at, "why_ended": reason.strip()}
     with transaction.atomic():
+        interlock.enter()  # an erasure locks lines before their file
         _advance(bulk, _STATE.CHECKED, _STATE.DROPPED, **ended)
         bulk.adjustments.update(state=Adjustment.State.DROPPED, **ended)
 

@@ -97,6 +97,7 @@ def _fail(bulk: Bulk, line: Adjustment, lease: Lease, fault: Exception) -> None:
         log.error("line_not_worked", adjustment=line.pk, exc_info=fault)
         said = _("Something went wrong; the log says what.")
     with transaction.atomic():
+        interlock.enter()  # an erasure locks lines before their file
         lease.renew()
         own = Adjustment.objects.filter(pk=line.pk)
         if bulk.state == Bulk.State.APPLYING:
