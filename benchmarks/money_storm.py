@@ -21,8 +21,8 @@ from random import Random
 from typing import Any
 
 STEPS, SHORT = 1_000_000, 2_000
-ORDERS = 90
-EXAMPLES, CALLS = 10, 60  # lives of a database, and calls in each, at one go
+ORDERS = 600
+EXAMPLES, CALLS = 2, 40  # lives of a database, and calls in each, at one go
 LEGS = 1_000_000  # of one process: no two have a seed in common
 
 
