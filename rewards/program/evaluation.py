@@ -202,8 +202,8 @@ def _plain(claims: Sequence[Claim], mode: str) -> list[Granted]:
             total = rounded(numerator, denominator, mode)
             gets = total - before
             before = total
-            days = (rule.hold_days, rule.expires_after_days)
-            award = (rule.key, rule.unit, gets, gets, why, *days)
+            held, lives = rule.hold_days, rule.expires_after_days
+            award = (rule.key, rule.unit, gets, gets, why, held, lives)
             awards.append(_new(Granted, award))
     return awards
 
