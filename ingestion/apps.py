@@ -10,6 +10,6 @@ class IngestionConfig(AppConfig):
 
     def ready(self) -> None:
         from ingestion import erasure
-        from rewards.erasure import register
+        from rewards.privacy.erasure import register
 
         register(erasure.scrub)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.models import Difference, InboundEvent
-from rewards import tombstones
 from rewards.models import Member, NetworkAccount, Purchase
+from rewards.privacy import tombstones
 from rewards.reports import PurchaseReport
 
 COMPARED = (

@@ -12,10 +12,10 @@ from django.db.models import F, Func, IntegerField, Q, QuerySet, Value
 
 from ingestion.button.personal import cleaned, texts
 from ingestion.models import Difference, InboundEvent
-from rewards import tombstones
 from rewards.models import Member
+from rewards.privacy import tombstones
+from rewards.privacy.residues import Leaving, Names
 from rewards.reports import Outcome
-from rewards.residues import Leaving, Names
 
 BATCH = 100
 

@@ -34,7 +34,7 @@ from rewards import bulk
 from rewards.models import Report
 from rewards.races import Raced
 from rewards.reports import Arrival, Outcome, PurchaseReport
-from rewards.settlement import settle
+from rewards.settling.settlement import settle
 
 LEASE = timedelta(seconds=30)
 MOST_ATTEMPTS = 5

@@ -15,10 +15,10 @@ from django.db.models.functions import Abs
 from django.utils.translation import gettext as _
 
 from rewards import freezes, interlock, ledger
+from rewards.ledger.postings import NotEnough, Posting, Pot
 from rewards.models import Account, Adjustment, Member, Reason, Terms, Transfer, Unit
 from rewards.money import unit_amount
 from rewards.outbox import writing
-from rewards.postings import NotEnough, Posting, Pot
 from rewards.program import editions
 from rewards.refusals import Refused
 

@@ -6,10 +6,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from rewards import interlock
-from rewards.due import settle_all
 from rewards.models import Decision, Member, NetworkAccount, Purchase, Report
 from rewards.refusals import Refused
-from rewards.settlement import settle
+from rewards.settling.due import settle_all
+from rewards.settling.settlement import settle
 
 
 def assign(

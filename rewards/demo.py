@@ -17,11 +17,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from merchants.models import Merchant
-from rewards.due import settle_without_edition
 from rewards.members import put_member
 from rewards.models import Edition, Member, Reward, Rule, Unit
 from rewards.program import draft, editions, vocabulary
 from rewards.redemptions import codes
+from rewards.settling.due import settle_without_edition
 
 CUSTOMER_ID = "demo-member"
 STAFF = "staff"

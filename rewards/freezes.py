@@ -10,10 +10,10 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from rewards import bulk, interlock
-from rewards.due import settle_all
 from rewards.models import Freeze, Member, Purchase
 from rewards.refusals import Refused
-from rewards.reviews import FROZEN
+from rewards.settling.due import settle_all
+from rewards.settling.reviews import FROZEN
 from rewards.verification import Check
 
 PERMISSION = "rewards.change_freeze"

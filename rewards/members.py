@@ -7,10 +7,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from rewards import interlock, tombstones
-from rewards.due import settle_all
+from rewards import interlock
 from rewards.models import Member, Purchase
+from rewards.privacy import tombstones
 from rewards.refusals import Refused
+from rewards.settling.due import settle_all
 
 
 def put_member(

@@ -13,7 +13,7 @@ from merchants.models import Click, Merchant
 from rewards import bulk, recorded
 from rewards.models import Member
 from rewards.models.members import CUSTOMER_ID
-from rewards.standing import Standing
+from rewards.settling.standing import Standing
 
 
 class Store(NamedTuple):

@@ -6,12 +6,12 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 
 from merchants.models import Merchant
-from rewards.due import settle_without_edition
 from rewards.models import Edition
 from rewards.program import vocabulary
 from rewards.program.differences import differences
 from rewards.program.editions import publish
 from rewards.program.vocabulary import Program
+from rewards.settling.due import settle_without_edition
 
 
 def publish_draft(

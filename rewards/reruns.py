@@ -20,7 +20,7 @@ from rewards.leases import Busy, Lease, LeaseLost, hold
 from rewards.models import Decision, Edition, Purchase, Rerun, Settlement
 from rewards.refusals import Refused
 from rewards.reports import REWARDED_CATEGORIES
-from rewards.settlement import settle
+from rewards.settling.settlement import settle
 
 BATCH = 50
 UNDER_WAY = (Rerun.State.APPLYING, Rerun.State.UNDOING)

@@ -6,11 +6,13 @@ from time import monotonic
 import structlog
 from celery import shared_task
 
-from rewards import due, expiries, reruns
+from rewards import reruns
 from rewards.backtests import running
 from rewards.bulks import working
+from rewards.ledger import expiries
 from rewards.outbox import sending
 from rewards.program import reproduction
+from rewards.settling import due
 
 # In seconds. With a call every five, two workers at once are busy with backtests, and
 # the others stay free for orders.

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 
 from rewards import ledger
+from rewards.ledger.postings import Posting, Pot
 from rewards.models import Account, Adjustment, Member, Message, Redemption, Transfer
-from rewards.postings import Posting, Pot
 from rewards.redemptions import fulfilment, steps
 
 _KIND = Account.Kind

@@ -14,7 +14,7 @@ from rewards.members import put_member
 from rewards.models import Account, Edition, Endpoint, Member, Purchase
 from rewards.program import draft, editions, vocabulary
 from rewards.reports import Arrival, Outcome, PurchaseReport
-from rewards.settlement import settle
+from rewards.settling.settlement import settle
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ORDERED = NOW - timedelta(days=10)

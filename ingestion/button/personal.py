@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestion.button.envelope import Unreadable, read_json
-from rewards.residues import Names
+from rewards.privacy.residues import Names
 
 PERSONAL = frozenset(
     ("advertising_id", "device_id", "device_ids", "email_sha256", "email_sha256s")

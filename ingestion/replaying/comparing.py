@@ -9,7 +9,6 @@ from django.db.models import Model
 
 from ingestion.replaying.scratch import SOURCE
 from rewards import ledger
-from rewards.cases import ROW
 from rewards.models import (
     Account,
     Award,
@@ -21,6 +20,7 @@ from rewards.models import (
     Settlement,
     Transfer,
 )
+from rewards.settling.cases import ROW
 from rewards.verification.checking import Broken
 
 _CHUNK = 2_000

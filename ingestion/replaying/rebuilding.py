@@ -10,8 +10,8 @@ from django.db.models import Model
 from ingestion.replaying.scratch import SOURCE
 from ingestion.replaying.timeline import Moving, Settling, Timeline
 from ingestion.replaying.world import World
-from rewards import adjustments, bulk, expiries, ledger, recorded, write_offs
-from rewards.history import COLUMNS
+from rewards import adjustments, bulk, ledger, recorded, write_offs
+from rewards.ledger import expiries
 from rewards.models import (
     Adjustment,
     Lot,
@@ -25,7 +25,8 @@ from rewards.models import (
 from rewards.recorded import Recorded
 from rewards.redemptions import moves
 from rewards.reports import Arrival, PurchaseReport
-from rewards.settlement import settle
+from rewards.settling.history import COLUMNS
+from rewards.settling.settlement import settle
 
 _FRESH = 10**15
 """Ids from here on are of rows that the replay made and the real database has not."""

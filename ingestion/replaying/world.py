@@ -23,7 +23,7 @@ from rewards.models import (
     Terms,
     Unit,
 )
-from rewards.usage import open_budgets
+from rewards.settling.usage import open_budgets
 
 _CHUNK = 1_000
 _ALL = 2**62

@@ -14,10 +14,10 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
-from rewards import erasure
 from rewards.admin.mixins import DecidingAdmin, GrowingAdmin, Question, by_now, link
-from rewards.exports import export
 from rewards.models import Member, Tombstone
+from rewards.privacy import erasure
+from rewards.privacy.exports import export
 from rewards.refusals import Refused
 
 EXPORTING = "rewards.change_member"

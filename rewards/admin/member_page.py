@@ -10,7 +10,7 @@ from merchants.admin.tables import Table
 from rewards.admin.ledger import with_accounts
 from rewards.admin.mixins import link
 from rewards.admin.wording import NOTHING, order_total, transfer_table, when
-from rewards.debts import open_debts
+from rewards.ledger.debts import open_debts
 from rewards.models import Account, Adjustment, Lot, Member, Purchase, Transfer, Unit
 from rewards.money import unit_amount
 

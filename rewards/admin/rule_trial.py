@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from merchants.models import Merchant
 from rewards.admin.wording import order_total
-from rewards.evaluations import facts_of
 from rewards.models import Purchase, Report
 from rewards.money import currency_amount
 from rewards.program.evaluation import CompiledRule
@@ -23,6 +22,7 @@ from rewards.reports import (
     LineItem,
     PurchaseReport,
 )
+from rewards.settling.evaluations import facts_of
 
 NEWEST = 50
 """How many purchases are looked through for one that the rule matches."""

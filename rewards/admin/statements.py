@@ -18,11 +18,11 @@ from merchants.admin.tables import Table
 from rewards.admin.local_times import LocalTimesForm
 from rewards.admin.mixins import DecidingAdmin, link
 from rewards.admin.wording import NOTHING, when
+from rewards.ledger.statements import Line, Place, Statement, statement
 from rewards.models import Account, Program, Transfer, Unit
 from rewards.money import unit_amount
 from rewards.pages.activity import Cursor
 from rewards.pages.statement import entry
-from rewards.statements import Line, Place, Statement, statement
 
 MOST = 50
 DAYS = 31

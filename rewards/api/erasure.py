@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rewards.api.base import ApiView, Document
 from rewards.api.members import find_member
 from rewards.api.openapi import CUSTOMER_ID, describe
-from rewards.exports import export
+from rewards.privacy.exports import export
 
 Rows = list[dict[str, Any]]
 

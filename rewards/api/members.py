@@ -23,10 +23,10 @@ from rewards.api.documents import (
 from rewards.api.openapi import CUSTOMER_ID, PAGING, describe
 from rewards.api.paging import page
 from rewards.api.problems import Conflict, Invalid
-from rewards.erasure import erase
 from rewards.members import put_member
 from rewards.models import Award, Member, Purchase, Transfer
 from rewards.models.members import CUSTOMER_ID as CUSTOMER_ID_PATTERN
+from rewards.privacy.erasure import erase
 from rewards.refusals import Refused
 from rewards.reports import REWARDED_CATEGORIES
 

@@ -7,18 +7,18 @@ from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from rewards import expiries
 from rewards.api.base import ApiView, Document
 from rewards.api.documents import Balance, OrderKey, Steps, TransferEntry, UnitCode
 from rewards.api.members import find_member
 from rewards.api.openapi import CUSTOMER_ID, PAGING, describe
 from rewards.api.paging import Page, cut
 from rewards.api.problems import Invalid
-from rewards.debts import Debt, open_debts
 from rewards.instants import parse_instant
+from rewards.ledger import expiries
+from rewards.ledger.debts import Debt, open_debts
+from rewards.ledger.movements import movement
+from rewards.ledger.statements import Held, Line, balances, statement
 from rewards.models import Unit
-from rewards.movements import movement
-from rewards.statements import Held, Line, balances, statement
 
 _INSTANT = {"type": "string", "example": "2026-11-01T00:00:00Z"}
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from rewards.closing.days import last_close
 from rewards.closing.unit_worths import Worths, worths
+from rewards.ledger.statements import Held, liability
 from rewards.models import Close, Unit
-from rewards.statements import Held, liability
 
 
 class Holding(NamedTuple):

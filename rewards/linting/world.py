@@ -10,12 +10,12 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from merchants.models import Merchant, Offer
-from rewards.evaluations import facts_of
 from rewards.linting.finding import listed
 from rewards.models import Budget, NetworkAccount, Purchase
 from rewards.program.facts import Facts
 from rewards.program.vocabulary import Rule
 from rewards.reports import DECLINED
+from rewards.settling.evaluations import facts_of
 
 MOST_ORDERS = 500
 

@@ -9,13 +9,13 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from rewards.debts import Debt, open_debts
-from rewards.expiries import Expiring, expiring
+from rewards.ledger.debts import Debt, open_debts
+from rewards.ledger.expiries import Expiring, expiring
+from rewards.ledger.statements import Held
+from rewards.ledger.statements import balances as held_by
 from rewards.models import Member, Purchase, Unit
 from rewards.money import unit_amount, unit_name, unit_number
 from rewards.program import editions
-from rewards.statements import Held
-from rewards.statements import balances as held_by
 
 SOON = 3
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
+from rewards.ledger.statements import Held, balances
 from rewards.models import Member, PayoutDetails, Redemption, Reward, Unit
 from rewards.money import unit_amount
 from rewards.pages import limits, redemptions
@@ -25,7 +26,6 @@ from rewards.redemptions import codes, payouts, reserving
 from rewards.redemptions.conditions import check_amount
 from rewards.redemptions.refusals import InvalidAmount, KeyReused
 from rewards.refusals import Refused
-from rewards.statements import Held, balances
 
 METHODS = {"bank": gettext_lazy("Bank account"), "paypal": gettext_lazy("PayPal")}
 _SALT = "rewards.pages.redeem"

@@ -8,9 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from rewards.ledger.movements import done_word
 from rewards.models import Member, Redemption, RedemptionStep, Reward
 from rewards.money import unit_amount
-from rewards.movements import done_word
 from rewards.pages.activity import PAGE_SIZE
 from rewards.pages.states import State
 from rewards.pages.timeline import Entry

@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from rewards.ledger.movements import Movement, movement
+from rewards.ledger.statements import Line, Place, balances, statement
 from rewards.models import Member, Unit
 from rewards.money import unit_amount
-from rewards.movements import Movement, movement
 from rewards.pages.activity import PAGE_SIZE, Cursor
 from rewards.pages.balances import Balance
 from rewards.pages.views import members_only
-from rewards.statements import Line, Place, balances, statement
 
 MONTHS = 12
 YEARS = 4

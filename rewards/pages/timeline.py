@@ -9,7 +9,6 @@ from django.utils.functional import Promise
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from rewards.history import histories
 from rewards.models import Purchase, Report, Unit
 from rewards.pages.evaluations import Evaluation, amounts
 from rewards.pages.states import (
@@ -21,7 +20,8 @@ from rewards.pages.states import (
 )
 from rewards.reports import PENDING as STILL_PENDING
 from rewards.reports import VALIDATED, PurchaseReport
-from rewards.standing import Fact, Standing, advance
+from rewards.settling.history import histories
+from rewards.settling.standing import Fact, Standing, advance
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from rewards.program import draft, gates, vocabulary
 from rewards.program.evaluation import CompiledProgram
 from rewards.program.gates import Evidence
 from rewards.program.vocabulary import ProgramError
-from rewards.usage import open_budgets
+from rewards.settling.usage import open_budgets
 
 
 def publish_margin() -> timedelta:

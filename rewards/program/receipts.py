@@ -11,7 +11,6 @@ from datetime import datetime
 from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
-from rewards.evaluations import facts_of, uses_of
 from rewards.models import Edition, Purchase, Settlement
 from rewards.program.editions import compiled
 from rewards.program.facts import Facts
@@ -22,6 +21,7 @@ from rewards.program.reproduction import (
     why_nothing,
 )
 from rewards.program.trials import NOT_TRIED, Rounding, Trial, Tried, try_rules
+from rewards.settling.evaluations import facts_of, uses_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from rewards.awards import held_until
-from rewards.evaluations import EXCLUDED, facts_of, room_of
 from rewards.models import Award, Member, Purchase, Settlement
 from rewards.program.editions import compiled
 from rewards.program.facts import Facts
 from rewards.reports import DECLINED
+from rewards.settling.awards import held_until
+from rewards.settling.evaluations import EXCLUDED, facts_of, room_of
 
 SAMPLE = 1_000
 """How many purchases are looked at each night."""

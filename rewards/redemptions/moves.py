@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from rewards import ledger
+from rewards.ledger.postings import Posting, Pot
 from rewards.models import Account, Redemption, Transfer
-from rewards.postings import Posting, Pot
 
 _KIND = Account.Kind
 

@@ -9,9 +9,10 @@ from hashlib import sha256
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from rewards import expiries, freezes, interlock
+from rewards import freezes, interlock
+from rewards.ledger import expiries
+from rewards.ledger.postings import NotEnough
 from rewards.models import Account, Member, Redemption, Reward
-from rewards.postings import NotEnough
 from rewards.redemptions import fulfilment, moves, payouts, steps, stock
 from rewards.redemptions.conditions import Standing, check_amount
 from rewards.redemptions.refusals import KeyReused, not_enough

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rewards.lots import expiry
+from rewards.ledger.lots import expiry
 from rewards.models import Lot
 from rewards.program.editions import Editions, compiled
 from rewards.verification.checking import Broken

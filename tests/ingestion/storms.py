@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from rewards import due
 from rewards.decisions import assign, decide_account
 from rewards.members import put_member
 from rewards.models import Edition, NetworkAccount, Purchase, Unit
 from rewards.program import draft, editions, vocabulary
 from rewards.refusals import Refused
+from rewards.settling import due
 from tests.builders import (
     MERCHANT,
     NOW,
@@ -162,7 +162,7 @@ class Storm(MoneyMachine):
         due.settle_due(at=self.now)
 
     def expire_lots(self) -> None:
-        from rewards import expiries
+        from rewards.ledger import expiries
 
         expiries.expire(at=self.tick())
 
@@ -207,7 +207,7 @@ class Storm(MoneyMachine):
         Terms.objects.update(forgive_below=below)
 
     def erase_one(self) -> None:
-        from rewards.erasure import erase
+        from rewards.privacy.erasure import erase
 
         erase(self.member("carol"), by=self.author, at=self.tick())
 

@@ -11,8 +11,8 @@ from ingestion.button.client import ButtonClient
 from ingestion.button.sandbox import Sandbox
 from ingestion.models import Alarm, Difference, InboundEvent, Reconciliation
 from ingestion.reconciliation import begin, compare
-from rewards.erasure import erase
 from rewards.models import Member, Purchase
+from rewards.privacy.erasure import erase
 from tests.builders import balances, publish_program
 
 pytestmark = pytest.mark.django_db(transaction=True)

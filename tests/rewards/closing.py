@@ -5,10 +5,11 @@ from typing import Any
 
 from django.db import connection
 
-from rewards import adjustments, appendonly, expiries
+from rewards import adjustments, appendonly
 from rewards.closing import closes
 from rewards.closing.network import Answer
 from rewards.decisions import resolve
+from rewards.ledger import expiries
 from rewards.models import Close, Member, Report, Reward, Unit
 from rewards.program import draft, editions, vocabulary
 from rewards.redemptions.fulfilment import fulfil

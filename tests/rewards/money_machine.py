@@ -19,10 +19,10 @@ from django.db.models import Sum
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from rewards import adjustments, expiries
+from rewards import adjustments
 from rewards.bulks import checking, deciding, working
 from rewards.decisions import resolve
-from rewards.erasure import erase
+from rewards.ledger import expiries
 from rewards.members import put_member
 from rewards.models import (
     Account,
@@ -37,6 +37,7 @@ from rewards.models import (
     Transfer,
     Unit,
 )
+from rewards.privacy.erasure import erase
 from rewards.program import editions
 from rewards.redemptions import fulfilment, reserving
 from rewards.refusals import Refused

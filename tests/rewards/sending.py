@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from rewards import ledger
+from rewards.ledger.postings import Posting, Pot
 from rewards.models import (
     Account,
     Endpoint,
@@ -17,7 +18,6 @@ from rewards.models import (
     Unit,
 )
 from rewards.outbox import sending, writing
-from rewards.postings import Posting, Pot
 from rewards.redemptions import reserving
 from tests.builders import NOW, POINTS, make_endpoint, make_member
 

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from rewards import bulk, ledger
 from rewards.decisions import resolve
+from rewards.ledger.postings import Posting, Pot
 from rewards.models import Account, Member, Report, Transfer, Unit
-from rewards.postings import Posting, Pot
 from tests.builders import NOW, ORDERED, purchase, report, settle_reports
 
 LATER = NOW + timedelta(days=1)

@@ -4,8 +4,8 @@ import pytest
 from django.db import transaction
 
 from rewards import ledger
+from rewards.ledger.postings import Posting, Pot
 from rewards.models import Account, Adjustment, Member, Transfer, Unit
-from rewards.postings import Posting, Pot
 from tests.builders import NOW, publish_program, purchase, rule
 from tests.rewards.spending import (
     DAYS,

@@ -7,8 +7,8 @@ import pytest
 from rewards.closing.days import Cut
 from rewards.closing.figures import MOST_ROUNDED, faults, figures
 from rewards.decisions import assign
-from rewards.erasure import erase
 from rewards.models import Close, Member
+from rewards.privacy.erasure import erase
 from rewards.verification import checks
 from tests.builders import NOW, POINTS, purchase, rule
 from tests.rewards.closing import (

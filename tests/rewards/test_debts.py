@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from rewards.debts import open_debts
 from rewards.decisions import resolve
+from rewards.ledger.debts import open_debts
 from rewards.models import Account, Member, Report, Terms, Unit
 from tests.builders import NOW, make_member, publish_program, purchase, rule
 from tests.rewards.spending import DAYS, LATER, earn, spend, take_back

@@ -13,9 +13,7 @@ from ingestion.models import InboundEvent
 from ingestion.processing import drain
 from ingestion.verification import checks
 from merchants.models import Click
-from rewards import due
 from rewards.decisions import assign, decide_account, resolve
-from rewards.erasure import erase
 from rewards.members import put_member
 from rewards.models import (
     Account,
@@ -33,9 +31,11 @@ from rewards.models import (
     Tombstone,
     Transfer,
 )
+from rewards.privacy.erasure import erase
 from rewards.program import reproduction
 from rewards.redemptions import fulfilment
 from rewards.refusals import Refused
+from rewards.settling import due
 from tests.builders import (
     NOW,
     balances,
@@ -200,7 +200,7 @@ def test_where_it_fails_nothing_is_erased(
         raise RuntimeError
 
     before = earned(), rows(), balances(PERSON)
-    monkeypatch.setattr("rewards.erasure.writing.emit", fail)
+    monkeypatch.setattr("rewards.privacy.erasure.writing.emit", fail)
     with pytest.raises(RuntimeError):
         erase(zoe, by=staff, at=LATER)
     assert (earned(), rows(), balances(PERSON)) == before

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from rewards import erasure, settlement
-from rewards.erasure import erase
 from rewards.members import put_member
 from rewards.models import Account, Member, Purchase, Tombstone
 from rewards.outbox import recording, sending
+from rewards.privacy import erasure
+from rewards.privacy.erasure import erase
 from rewards.redemptions import fulfilment
+from rewards.settling import settlement
 from tests.builders import (
     NOW,
     make_member,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 
-from rewards import expiries
+from rewards.ledger import expiries
 from rewards.models import (
     Account,
     Draw,

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from rewards import expiries, ledger
+from rewards import ledger
+from rewards.ledger import expiries
 from rewards.models import Transfer
 from tests.builders import NOW, balances, publish_program, rule
 from tests.rewards.redeemers import violations

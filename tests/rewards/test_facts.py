@@ -9,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 
 from merchants.models import Merchant
 from rewards.decisions import assign, decide_account
-from rewards.due import settle_due
-from rewards.evaluations import facts_of, room_of
 from rewards.members import put_member
 from rewards.models import Award, Member, NetworkAccount, Settlement
 from rewards.program.editions import compiled
 from rewards.program.facts import About
+from rewards.settling.due import settle_due
+from rewards.settling.evaluations import facts_of, room_of
 from rewards.verification import checks
 from tests.builders import (
     MERCHANT,

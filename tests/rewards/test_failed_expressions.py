@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rewards.models import Settlement
-from rewards.settlement import settle
+from rewards.settling.settlement import settle
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -11,12 +11,13 @@ from django.test import Client
 from ingestion.models import Alarm, InboundEvent
 from ingestion.processing import drain
 from ingestion.verification import act_on, checks
-from rewards import adjustments, appendonly, expiries, freezes
+from rewards import adjustments, appendonly, freezes
+from rewards.ledger import expiries
 from rewards.models import Account, Freeze, Member, Purchase, Unit
 from rewards.redemptions import fulfilment
 from rewards.redemptions.reserving import redeem
 from rewards.refusals import Refused
-from rewards.reviews import FROZEN
+from rewards.settling.reviews import FROZEN
 from tests.builders import (
     NOW,
     balances,

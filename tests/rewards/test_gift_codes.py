@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from rewards.erasure import erase
 from rewards.models import GiftCode
+from rewards.privacy.erasure import erase
 from rewards.redemptions import catalogue, codes, fulfilment
 from rewards.redemptions.refusals import NotRedeemable
 from rewards.refusals import Refused

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from rewards.decisions import assign
-from rewards.due import settle_due
 from rewards.models import Award, Settlement
+from rewards.settling.due import settle_due
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards import appendonly
-from rewards.ledger import _moves, difference, post
+from rewards.ledger import difference, post
+from rewards.ledger.book import _moves
+from rewards.ledger.postings import NotEnough, Posting, Pot
 from rewards.models import Account, Edition, Report, Transfer, Unit
-from rewards.postings import NotEnough, Posting, Pot
 from rewards.verification import checks
 from tests.builders import (
     NOW,

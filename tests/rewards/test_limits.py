@@ -8,11 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from rewards.decisions import assign
-from rewards.evaluations import uses_of
 from rewards.models import Award, Budget, Member, Settlement
 from rewards.program import draft, editions, vocabulary
 from rewards.program.limits import Use
 from rewards.reports import PurchaseReport
+from rewards.settling.evaluations import uses_of
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 
 from rewards import ledger
 from rewards.decisions import resolve
-from rewards.due import settle_due
-from rewards.lots import expiry
+from rewards.ledger.lots import expiry
+from rewards.ledger.postings import NotEnough, Posting, Pot
 from rewards.models import (
     Account,
     Draw,
@@ -21,7 +21,7 @@ from rewards.models import (
     Transfer,
     Unit,
 )
-from rewards.postings import NotEnough, Posting, Pot
+from rewards.settling.due import settle_due
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from rewards.decisions import decide_account
-from rewards.due import settle_due
 from rewards.models import NetworkAccount, Settlement, Unit
 from rewards.pages.activity import in_rows
 from rewards.reports import LineItem
+from rewards.settling.due import settle_due
 from tests.builders import (
     MERCHANT,
     NOW,

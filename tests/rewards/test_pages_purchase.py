@@ -8,10 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 
 from rewards.decisions import assign, resolve
-from rewards.due import settle_without_edition
 from rewards.models import Report
 from rewards.pages.labels import in_language
 from rewards.reports import LineItem
+from rewards.settling.due import settle_without_edition
 from tests.builders import (
     NOW,
     ORDERED,

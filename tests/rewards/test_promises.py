@@ -17,7 +17,7 @@ from rewards.promises import (
     listed_stores,
     snapshot,
 )
-from rewards.usage import open_budgets
+from rewards.settling.usage import open_budgets
 from tests.builders import (
     DOLLARS,
     NOW,

@@ -10,7 +10,6 @@ from django.test import override_settings
 from merchants.models import Merchant
 from rewards import reruns
 from rewards.decisions import assign, decide_account, resolve
-from rewards.due import settle_due
 from rewards.leases import hold
 from rewards.models import (
     Decision,
@@ -21,6 +20,7 @@ from rewards.models import (
     Settlement,
 )
 from rewards.refusals import Refused
+from rewards.settling.due import settle_due
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -7,7 +7,6 @@ from django.test import override_settings
 
 from merchants.models import Merchant
 from rewards.decisions import assign, decide_account, resolve
-from rewards.due import settle_due, settle_without_edition
 from rewards.members import put_member
 from rewards.models import (
     Award,
@@ -20,6 +19,7 @@ from rewards.models import (
     Transfer,
 )
 from rewards.refusals import Refused
+from rewards.settling.due import settle_due, settle_without_edition
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -8,10 +8,10 @@ from django.test import override_settings
 
 from merchants.models import Merchant
 from rewards.decisions import decide_account, resolve
-from rewards.due import settle_due
 from rewards.models import NetworkAccount, Purchase, Report
 from rewards.reports import LineItem, PurchaseReport
-from rewards.settlement import settle
+from rewards.settling.due import settle_due
+from rewards.settling.settlement import settle
 from rewards.verification import checks
 from tests.builders import (
     NOW,

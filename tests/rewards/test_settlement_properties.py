@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from rewards.due import settle_due
 from rewards.models import Account, Award, Purchase
 from rewards.reports import PurchaseReport
+from rewards.settling.due import settle_due
 from rewards.verification import checks
 from tests.builders import (
     MERCHANT,

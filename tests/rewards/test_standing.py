@@ -7,7 +7,14 @@ from itertools import permutations
 import pytest
 
 from rewards.reports import PurchaseReport
-from rewards.standing import Assigned, Resolved, Standing, advance, flags, stand
+from rewards.settling.standing import (
+    Assigned,
+    Resolved,
+    Standing,
+    advance,
+    flags,
+    stand,
+)
 from tests.builders import ORDERED, report
 
 LATER = ORDERED + timedelta(hours=1)

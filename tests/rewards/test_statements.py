@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from rewards import ledger
+from rewards.ledger.postings import Posting, Pot
+from rewards.ledger.statements import Held, balances, liability, statement
 from rewards.models import Account, Member, Terms, Transfer, Unit
-from rewards.postings import Posting, Pot
-from rewards.statements import Held, balances, liability, statement
 from tests.builders import NOW, make_member, publish_program, rule
 from tests.rewards.spending import DAYS, LATER, earn, spend, take_back
 

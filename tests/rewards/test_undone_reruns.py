@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from rewards import reruns
-from rewards.due import settle_due
 from rewards.models import (
     Award,
     Budget,
@@ -15,6 +14,7 @@ from rewards.models import (
     Settlement,
 )
 from rewards.refusals import Refused
+from rewards.settling.due import settle_due
 from rewards.verification import checks
 from tests.builders import (
     NOW,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from django.db.models import Q, Sum
 
+from rewards.ledger.postings import Pot
 from rewards.models import Account, Adjustment, Member, Purchase, Transfer, Unit
 from rewards.outbox import writing
-from rewards.postings import Pot
 
 _KIND = Account.Kind
 _ORIGIN = ("purchase_id", "adjustment_id")

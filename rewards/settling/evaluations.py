@@ -7,12 +7,12 @@ again, bit for bit, whatever has happened since.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rewards.history import COLUMNS
 from rewards.models import Settlement
 from rewards.program import limits
 from rewards.program.facts import About, Facts
 from rewards.program.limits import Use
 from rewards.reports import PurchaseReport
+from rewards.settling.history import COLUMNS
 
 LIMITS = "limits"
 """Where stored facts keep how far each rule's limits were used up."""

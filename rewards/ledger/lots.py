@@ -8,15 +8,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 
 from rewards import bulk
+from rewards.ledger import drawn
+from rewards.ledger.postings import Lives, Posting, Pot
 from rewards.models import Account, Draw, Lot
-from rewards.postings import Lives, Posting, Pot
 
 Origin = tuple[int | None, int | None]
 
@@ -77,13 +77,15 @@ class Lots:
     def load(cls, postings: Sequence[Posting], accounts: Mapping[Pot, int]) -> Self:
         """Read what these postings need, and nothing where they only give."""
         lots = cls()
-        lots.reserved = _held_by_redemption(
+        lots.reserved = drawn.held_by_redemption(
             {p.redemption_id for p in postings if _spends(p)}
         )
-        lots.adjusted = _taken_by_adjustment(
+        lots.adjusted = drawn.taken_by_adjustment(
             {p.adjustment_id for p in postings if _gain(p)}
         )
-        lots.given = _given({p.purchase_id for p in postings if _tops_up(p)})
+        lots.given = drawn.given_by_purchase(
+            {p.purchase_id for p in postings if _tops_up(p)}
+        )
         losing = {pot for p in postings for pot in _losses(p)}
         named = {id for held in lots.reserved.values() for id in held}
         named |= {id for held in lots.adjusted.values() for id in held}
@@ -258,66 +260,3 @@ def _portions(
             amount -= part
     if amount:
         yield (longest[0] if longest else None), amount
-
-
-def _held_by_redemption(ids: set[int | None]) -> dict[int, dict[int, int]]:
-    """What each redemption holds in reserve, by lot."""
-    return _net(
-        "transfer__redemption",
-        ids,
-        came=Q(transfer__to_account__kind=_KIND.RESERVED),
-        went=Q(transfer__from_account__kind=_KIND.RESERVED),
-    )
-
-
-def _taken_by_adjustment(ids: set[int | None]) -> dict[int, dict[int, int]]:
-    """What each adjustment took, by lot, less what it gave back."""
-    return _net(
-        "transfer__adjustment",
-        ids,
-        came=Q(transfer__to_account__kind=_KIND.ADJUSTED),
-        went=Q(transfer__from_account__kind=_KIND.ADJUSTED),
-    )
-
-
-def _net(
-    origin: str, ids: set[int | None], *, came: Q, went: Q
-) -> dict[int, dict[int, int]]:
-    found: dict[int, dict[int, int]] = defaultdict(dict)
-    if not ids - {None}:
-        return found
-    rows = (
-        Draw.objects.filter(**{f"{origin}_id__in": ids})
-        .order_by()
-        .values_list(f"{origin}_id", "lot_id")
-        .annotate(
-            net=Coalesce(Sum("amount", filter=came), 0)
-            - Coalesce(Sum("amount", filter=went), 0)
-        )
-    )
-    for id, lot_id, net in rows:
-        found[id][lot_id] = net
-    return found
-
-
-def _given(purchases: set[int | None]) -> dict[int, dict[Pot, dict[int | None, int]]]:
-    """What purchases have given so far, by days to live, less what they took back."""
-    found: dict[int, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-    if not purchases - {None}:
-        return found
-    lots = Lot.objects.filter(purchase__in=purchases).order_by()
-    columns = ("purchase_id", "account__member_id", "account__unit_id", "days")
-    for id, member_id, unit_id, days, amount in lots.values_list(*columns).annotate(
-        sum=Sum("amount")
-    ):
-        found[id][Pot(member_id, unit_id, _KIND.AVAILABLE.value)][days] += amount
-    back = Draw.objects.filter(
-        lot__purchase__in=purchases,
-        transfer__purchase=F("lot__purchase"),
-        transfer__to_account__kind__in=(_KIND.ISSUED, _KIND.PENDING),
-    ).order_by()
-    for id, member_id, unit_id, days, amount in back.values_list(
-        *(f"lot__{column}" for column in columns)
-    ).annotate(sum=Sum("amount")):
-        found[id][Pot(member_id, unit_id, _KIND.AVAILABLE.value)][days] -= amount
-    return found

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F, QuerySet, Sum
 
-from rewards import awards, bulk
-from rewards.awards import Awarded, Key
-from rewards.cases import Case
+from rewards import bulk
 from rewards.models import Award, Budget, Unit
 from rewards.program.evaluation import CompiledProgram, CompiledRule, Matched
 from rewards.program.limits import BUDGET, PER_MEMBER, PER_MEMBER_COUNT, PER_ORDER, Use
 from rewards.program.periods import period_start
+from rewards.settling import awards
+from rewards.settling.awards import Awarded, Key
+from rewards.settling.cases import Case
 
 
 def open_budgets(content: Mapping[str, Any]) -> None:

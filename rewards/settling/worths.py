@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rewards import awards, circumstances, evaluations, recorded
-from rewards.awards import Awarded
-from rewards.cases import Case
+from rewards import recorded
 from rewards.models import Decision, Settlement
 from rewards.program.editions import Editions, compiled
 from rewards.program.facts import NOTHING_KNOWN, About, Facts
-from rewards.usage import Claimant, Units, Usage, limits_members
+from rewards.settling import awards, circumstances, evaluations
+from rewards.settling.awards import Awarded
+from rewards.settling.cases import Case
+from rewards.settling.usage import Claimant, Units, Usage, limits_members
 
 _LONGEST_REVIEW = 400
 

@@ -8,7 +8,7 @@ from django.db import OperationalError
 from django.db.models import Q, QuerySet
 
 from rewards.models import Decision, Edition, Purchase
-from rewards.settlement import settle
+from rewards.settling.settlement import settle
 
 BATCH = 50
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from merchants.models import Click
-from rewards import freezes, identity, interlock, tombstones, write_offs
+from rewards import freezes, interlock, write_offs
 from rewards.models import (
     Decision,
     Member,
@@ -24,8 +24,9 @@ from rewards.models import (
     Transfer,
 )
 from rewards.outbox import writing
-from rewards.residues import Leaving, Names
-from rewards.settlement import settle
+from rewards.privacy import identity, tombstones
+from rewards.privacy.residues import Leaving, Names
+from rewards.settling.settlement import settle
 
 PERMISSION = "rewards.erase_member"
 BATCH = 500

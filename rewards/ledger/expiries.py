@@ -9,10 +9,10 @@ from django.db import OperationalError, transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from rewards import interlock, ledger
+from rewards.ledger.postings import Posting, Pot
 from rewards.models import Account, Freeze, Lot, Member, Terms, Transfer, Unit
 from rewards.models.adjustments import WARN_DAYS
 from rewards.outbox import writing
-from rewards.postings import Posting, Pot
 
 BATCH = 100
 

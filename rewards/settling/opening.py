@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from rewards import bulk
-from rewards.cases import Case
-from rewards.history import History, histories
 from rewards.models import Decision, NetworkAccount, Purchase, Report
 from rewards.races import Raced
 from rewards.reports import REWARDED_CATEGORIES, Arrival, PurchaseReport
+from rewards.settling.cases import Case
+from rewards.settling.history import History, histories
 
 Key = tuple[int, str]
 """Account id and order key, or account id and transaction id."""

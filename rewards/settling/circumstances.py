@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from rewards import recorded
-from rewards.cases import Case
 from rewards.models import Member, Purchase
 from rewards.program.facts import AT_MERCHANT, EVER, About
 from rewards.reports import DECLINED, REWARDED_CATEGORIES, PurchaseReport
+from rewards.settling.cases import Case
 
 
 class Buyer(NamedTuple):

@@ -1,17 +1,18 @@
 """The only writer of transfers, lots and balances."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from django.db import DEFAULT_DB_ALIAS
 
-from rewards import bulk, debts
-from rewards.lots import Lots
+from rewards import bulk
+from rewards.ledger import accounts, debts
+from rewards.ledger.lots import Lots
+from rewards.ledger.postings import NotEnough, Posted, Posting, Pot, Vector
 from rewards.models import Account, Terms, Transfer
-from rewards.postings import NotEnough, Posted, Posting, Pot, Vector
 
 _KIND = Account.Kind
 _TRANSFER = (
@@ -120,8 +121,8 @@ class _Book:
         pots |= {
             _counter(pot, posting) for posting in postings for pot in posting.changes
         }
-        accounts, held = _lock_accounts(pots)
-        return cls(at, accounts, held, Lots.load(postings, accounts))
+        ids, held = accounts.lock(pots)
+        return cls(at, ids, held, Lots.load(postings, ids))
 
     def enter(self, posting: Posting) -> None:
         """Make one posting's transfers. Raises NotEnough."""
@@ -212,7 +213,7 @@ class _Book:
         source, target, amount = entry.move
         for pot, change in ((source, -amount), (target, amount)):
             if pot not in self.accounts:
-                self.accounts |= _make_accounts([pot])
+                self.accounts |= accounts.make([pot])
             if pot.member_id:
                 # A debt is what went out of its account and has not come back.
                 signed = -change if pot.kind == _KIND.DEBT else change
@@ -252,57 +253,3 @@ def _moves(posting: Posting) -> Iterator[Move]:
 
 def _counter(pot: Pot, posting: Posting) -> Pot:
     return Pot(0, pot.unit_id, posting.counter.value)
-
-
-def _lock_accounts(pots: Iterable[Pot]) -> tuple[dict[Pot, int], dict[Pot, int]]:
-    """Ids of all these members' accounts and of the program's, and members' balances.
-
-    Made where missing; members' are locked in order.
-    """
-    wanted = sorted(set(pots))
-    found, held = _accounts(wanted)
-    if missing := [pot for pot in wanted if pot not in found]:
-        _insert(missing)
-        again, balances = _accounts(missing)
-        found |= again
-        held |= balances
-    return found, held
-
-
-def _make_accounts(pots: Sequence[Pot]) -> dict[Pot, int]:
-    """Accounts that turn out to be needed; their members' others are locked."""
-    _insert(pots)
-    return _accounts(pots)[0]
-
-
-def _insert(pots: Sequence[Pot]) -> None:
-    bulk.insert_missing(
-        Account,
-        ("member_id", "unit_id", "kind", "balance"),
-        [(pot.member_id or None, pot.unit_id, pot.kind, _opening(pot)) for pot in pots],
-    )
-
-
-def _opening(pot: Pot) -> int | None:
-    """What a new account starts with; the program's have no balance to keep."""
-    return 0 if pot.member_id else None
-
-
-def _accounts(pots: Sequence[Pot]) -> tuple[dict[Pot, int], dict[Pot, int]]:
-    columns = ("member_id", "unit_id", "kind", "pk", "balance")
-    members = {pot.member_id for pot in pots if pot.member_id}
-    # The program's accounts have no balance, so nobody has to wait for them.
-    owned = (
-        Account.objects.filter(member__id__among=members)
-        .order_by("pk")
-        .select_for_update(no_key=True)
-    )
-    shared = Account.objects.filter(member=None)
-    rows = [*owned.values_list(*columns), *shared.values_list(*columns)]
-    ids = {Pot(member or 0, unit, kind): pk for member, unit, kind, pk, _ in rows}
-    held = {
-        Pot(member, unit, kind): balance
-        for member, unit, kind, _, balance in rows
-        if member
-    }
-    return ids, held

@@ -11,9 +11,8 @@ from json import dumps
 
 from django.db import IntegrityError, transaction
 
-from rewards import bulk, interlock, ledger, recorded, reviews, tombstones
-from rewards.awards import Awarded
-from rewards.cases import ROW, Case
+from rewards import bulk, interlock, ledger, recorded
+from rewards.ledger.postings import NOTHING_POSTED, Lives, Posted, Posting, Pot, Vector
 from rewards.models import (
     Account,
     Award,
@@ -23,14 +22,17 @@ from rewards.models import (
     Settlement,
     Transfer,
 )
-from rewards.opening import open_cases
 from rewards.parties import Parties
-from rewards.postings import NOTHING_POSTED, Lives, Posted, Posting, Pot, Vector
+from rewards.privacy import tombstones
 from rewards.program.editions import compiled
 from rewards.races import Raced
 from rewards.reports import VALIDATED, Arrival, Outcome, PurchaseReport
-from rewards.usage import Units
-from rewards.worths import Worth, work_out
+from rewards.settling import reviews
+from rewards.settling.awards import Awarded
+from rewards.settling.cases import ROW, Case
+from rewards.settling.opening import open_cases
+from rewards.settling.usage import Units
+from rewards.settling.worths import Worth, work_out
 
 
 def settle(

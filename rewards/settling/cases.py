@@ -6,13 +6,13 @@ from datetime import datetime
 from json import dumps
 from typing import Any
 
-from rewards import tombstones
-from rewards.history import History, decided
 from rewards.models import Decision, NetworkAccount, Settlement
 from rewards.parties import Left, Parties, Store
+from rewards.privacy import tombstones
 from rewards.reports import DECLINED, Arrival, Outcome, PurchaseReport
-from rewards.reviews import FROZEN, Frozen, why_held
-from rewards.standing import Standing, advance, flags, leaves_doubt
+from rewards.settling.history import History, decided
+from rewards.settling.reviews import FROZEN, Frozen, why_held
+from rewards.settling.standing import Standing, advance, flags, leaves_doubt
 
 ROW = (
     "id",

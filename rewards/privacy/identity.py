@@ -21,7 +21,7 @@ from rewards.models import (
     Report,
     Rerun,
 )
-from rewards.residues import Leaving
+from rewards.privacy.residues import Leaving
 
 _WRITTEN: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
     (LogEntry, ("object_repr", "change_message")),

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from rewards.models import Decision, Report, Rerun, Settlement
 from rewards.reports import PurchaseReport
-from rewards.standing import Assigned, Fact, Resolved, Standing, stand
+from rewards.settling.standing import Assigned, Fact, Resolved, Standing, stand
 
 COLUMNS = ("customer_id", "modified_at", "confirmed", "digest")
 """What a report says and its ``content`` leaves out, and what names it."""

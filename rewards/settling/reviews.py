@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from rewards.models import Freeze, NetworkAccount
 from rewards.reports import VALIDATED
-from rewards.standing import Standing
+from rewards.settling.standing import Standing
 
 FROZEN = "Its books are frozen until staff have looked at them."
 

@@ -8,7 +8,7 @@ from django.db.models import Model, Prefetch, Q
 
 from merchants.clicks import number
 from merchants.models import Click
-from rewards import statements
+from rewards.ledger import statements
 from rewards.models import (
     Award,
     Lot,

@@ -1,0 +1,1 @@
+"""What is kept of a person, given to them as a file or taken out."""

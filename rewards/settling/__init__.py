@@ -1,0 +1,1 @@
+"""The one path that settles: from reports and decisions to awards and postings."""
