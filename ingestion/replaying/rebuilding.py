@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from ingestion.replaying.scratch import SOURCE
-from ingestion.replaying.timeline import Moving, Settling, Timeline
+from ingestion.replaying.timeline import Moving, Settling, Timeline, settled
 from ingestion.replaying.world import World
 from rewards import adjustments, bulk, ledger, recorded, write_offs
 from rewards.ledger import expiries
@@ -68,7 +68,7 @@ class Rebuilding:
             for id, number in numbers.items()
         }
         forgiving = self._timeline.forgives(first)
-        ids = self._transfers(numbers, forgiven=f"purchase-{first.number}")
+        ids = self._transfers(numbers)
         self._world.forgive(forgiving)
         with recorded.replaying(given), self._numbering(ids, new):
             settle(
@@ -98,12 +98,14 @@ class Rebuilding:
         self._world.clicks({arrival.report.click_reference for arrival in arrivals})
         return arrivals, ids
 
-    def _transfers(self, numbers: dict[int, int], *, forgiven: str) -> list[int]:
+    def _transfers(self, numbers: dict[int, int]) -> list[int]:
+        """The ids of all that was moved by these settlings, and in their course."""
         own = Transfer.objects.using(SOURCE).filter(
             settlement__id__among=numbers.values()
         )
         ids = own.order_by("pk").values_list("pk", flat=True)
-        return sorted([*ids, *self._timeline.transfers.get(forgiven, ())])
+        aside = (self._timeline.transfers.get(settled(n), ()) for n in numbers.values())
+        return sorted(chain(ids, *aside))
 
     def _numbering(
         self, transfers: Sequence[int], new: Sequence[int] = ()
@@ -122,7 +124,7 @@ class Rebuilding:
         if moving.name.startswith("erasure") and moving.name.count(".") > 1:
             ids = self._all_written_off(moving)
         rows = Transfer.objects.using(SOURCE).filter(pk__among=ids)
-        self._world.forgive(rows.filter(source="forgiveness").exists())
+        self._world.forgive(rows.filter(source=Transfer.Source.FORGIVENESS).exists())
         with transaction.atomic(), self._numbering(sorted(ids)):
             _MOVES[moving.name.partition("-")[0]](self, moving)
 

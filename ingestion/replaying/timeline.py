@@ -46,17 +46,20 @@ class Moving(NamedTuple):
 class Timeline:
     """All of it; ``transfers`` are the ids of each posting's, but for purchases' own.
 
-    Of those there are only the debts forgiven in their course.
+    Of those there is only what happened in their course: a debt forgiven, an expiry
+    undone. ``forgiving`` are the postings in whose course a debt was forgiven.
     """
 
     steps: list[Settling | Moving] = field(default_factory=list)
     transfers: dict[str, list[int]] = field(default_factory=dict)
+    forgiving: set[str] = field(default_factory=set)
 
     @classmethod
     def read(cls, purchases: set[int] | None) -> "Timeline":
         """The whole history, or the settlings of these purchases alone."""
         found: dict[str, list[int]] = defaultdict(list)
         moved: dict[str, datetime] = {}
+        forgiving: set[str] = set()
         rows = Transfer.objects.using(SOURCE).exclude(source=_SOURCE.PURCHASE)
         for id, source, reference, at in (
             rows.order_by("pk")
@@ -66,10 +69,12 @@ class Timeline:
             name = _name(source, reference)
             found[name].append(id)
             moved.setdefault(name, at)
+            if source == _SOURCE.FORGIVENESS:
+                forgiving.add(name)
         steps: list[Settling | Moving] = list(_settlings(purchases))
         if purchases is None:
             steps += _movings(found, moved)
-        return cls(sorted(steps, key=lambda step: step[:2]), dict(found))
+        return cls(sorted(steps, key=lambda step: step[:2]), dict(found), forgiving)
 
     def batches(self) -> Iterator[Sequence[Settling | Moving]]:
         """Settlings of one instant and decision together, all else alone."""
@@ -87,7 +92,7 @@ class Timeline:
 
     def forgives(self, settling: Settling) -> bool:
         """Whether a debt was forgiven in its course."""
-        return f"{_SOURCE.PURCHASE}-{settling.number}" in self.transfers
+        return settled(settling.number) in self.forgiving
 
     def _joins(self, step: Settling | Moving, batch: list[Settling]) -> bool:
         return (
@@ -100,10 +105,16 @@ class Timeline:
         )
 
 
+def settled(number: int) -> str:
+    """The name of what a settling posted."""
+    return f"{_SOURCE.PURCHASE}-{number}"
+
+
 def _name(source: str, reference: str) -> str:
-    """The posting that a transfer is part of; a forgiven debt's is where it arose."""
+    """The posting that a transfer is part of, or happened in the course of."""
     posting = reference.rpartition(".")[0]
-    return posting if source == _SOURCE.FORGIVENESS else f"{source}-{posting}"
+    aside = source in (_SOURCE.FORGIVENESS, _SOURCE.REVIVAL)
+    return posting if aside else f"{source}-{posting}"
 
 
 def _settlings(purchases: set[int] | None) -> Iterator[Settling]:

@@ -15,6 +15,7 @@ from rewards.ledger.postings import NotEnough, Posted, Posting, Pot, Vector
 from rewards.models import Account, Terms, Transfer
 
 _KIND = Account.Kind
+_SOURCE = Transfer.Source
 _TRANSFER = (
     *("id", "from_account_id", "to_account_id", "amount"),
     *("settlement_id", "purchase_id", "redemption_id", "adjustment_id"),
@@ -92,7 +93,6 @@ class _Entry(NamedTuple):
 
     move: Move
     posting: Posting
-    source: str
     reference: str
 
 
@@ -128,6 +128,7 @@ class _Book:
         """Make one posting's transfers. Raises NotEnough."""
         first = len(self.entries)
         for move in _moves(posting):
+            self._revive(move, posting, first)
             for possible in self._possible(move, posting):
                 self._transfer(possible, posting, first)
         for owner in sorted({pot[:2] for pot in posting.changes}):
@@ -155,6 +156,18 @@ class _Book:
                 purchase_id = entry.posting.purchase_id
                 yield debts.Opened(id, pot, entry.move.amount, purchase_id)
 
+    def _revive(self, move: Move, posting: Posting, first: int) -> None:
+        """Undo the expiry of what is taken back now: nobody loses it twice."""
+        available = move.taken_from
+        if available.kind != _KIND.AVAILABLE:
+            return
+        expired = available.of_program(_KIND.EXPIRED)
+        for lot, amount in self.lots.expired_of(available, move.amount, posting):
+            self.lots.revive(lot, amount, len(self.entries))
+            undone = Move(expired, available, amount)
+            since = max(lot.expired_at, posting.effective_at or self.at)
+            self._aside(undone, _SOURCE.REVIVAL, posting, first, effective_at=since)
+
     def _possible(self, move: Move, posting: Posting) -> Iterator[Move]:
         """The move; what is not there to be taken becomes the member's debt."""
         source = move.taken_from
@@ -178,23 +191,32 @@ class _Book:
             self._transfer(Move(available, debt, amount), posting, first)
         left = owed - amount
         if left and left <= self._forgives(debt.unit_id):
-            giver = Pot(0, debt.unit_id, _KIND.WRITTEN_OFF.value)
-            self._forgive(Move(giver, debt, left), posting, first)
+            forgiven = Move(debt.of_program(_KIND.WRITTEN_OFF), debt, left)
+            self._aside(forgiven, _SOURCE.FORGIVENESS, posting, first)
 
     def _forgives(self, unit_id: int) -> int:
         if unit_id not in self.forgiven:
             self.forgiven[unit_id] = Terms.of(unit_id).forgive_below
         return self.forgiven[unit_id]
 
-    def _forgive(self, move: Move, posting: Posting, first: int) -> None:
+    def _aside(
+        self,
+        move: Move,
+        source: Transfer.Source,
+        posting: Posting,
+        first: int,
+        *,
+        effective_at: datetime | None = None,
+    ) -> None:
+        """Enter what happens in the course of a posting, and is none of its own."""
         reference = f"{posting.source}-{posting.reference}.{len(self.entries) - first}"
-        free = Posting(posting.changes, posting.source, posting.reference)
-        self._enter(_Entry(move, free, Transfer.Source.FORGIVENESS.value, reference))
+        aside = Posting({}, source, reference, effective_at=effective_at)
+        self._enter(_Entry(move, aside, reference))
 
     def _transfer(self, move: Move, posting: Posting, first: int) -> None:
         index = len(self.entries)
         reference = f"{posting.reference}.{index - first}"
-        self._enter(_Entry(move, posting, posting.source.value, reference))
+        self._enter(_Entry(move, posting, reference))
         source, target, amount = move
         if source.kind == _KIND.AVAILABLE:
             self.lots.draw(source, amount, posting, index)
@@ -226,7 +248,7 @@ class _Book:
             *(id, self.accounts[source], self.accounts[target], amount),
             *(posting.settlement_id, posting.purchase_id),
             *(posting.redemption_id, posting.adjustment_id),
-            *(entry.source, entry.reference, happened, self.at),
+            *(posting.source.value, entry.reference, happened, self.at),
         )
 
 
@@ -252,4 +274,4 @@ def _moves(posting: Posting) -> Iterator[Move]:
 
 
 def _counter(pot: Pot, posting: Posting) -> Pot:
-    return Pot(0, pot.unit_id, posting.counter.value)
+    return pot.of_program(posting.counter)

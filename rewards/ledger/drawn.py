@@ -1,55 +1,67 @@
 """What was drawn from lots before, and by what: read once for a batch."""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import F, Max, Q, Sum
+from django.db.models.expressions import Combinable
 
 from rewards.ledger.postings import Pot
-from rewards.models import Account, Draw, Lot
+from rewards.models import Account, Draw, Lot, Transfer
 
 _KIND = Account.Kind
 
 
+Origin = tuple[int | None, int | None]
+"""A purchase or an adjustment, by id."""
+
+
 def held_by_redemption(ids: set[int | None]) -> dict[int, dict[int, int]]:
     """What each redemption holds in reserve, by lot."""
-    return _net(
-        "transfer__redemption",
-        ids,
-        came=Q(transfer__to_account__kind=_KIND.RESERVED),
-        went=Q(transfer__from_account__kind=_KIND.RESERVED),
-    )
+    return _moved("transfer__redemption_id", ids, _KIND.RESERVED)
 
 
 def taken_by_adjustment(ids: set[int | None]) -> dict[int, dict[int, int]]:
     """What each adjustment took, by lot, less what it gave back."""
-    return _net(
-        "transfer__adjustment",
-        ids,
-        came=Q(transfer__to_account__kind=_KIND.ADJUSTED),
-        went=Q(transfer__from_account__kind=_KIND.ADJUSTED),
+    return _moved("transfer__adjustment_id", ids, _KIND.ADJUSTED)
+
+
+def expired_by_lot(origins: set[Origin]) -> dict[int, tuple[int, datetime]]:
+    """How much of these origins' lots has expired, and when it last did."""
+    if not origins:
+        return {}
+    own = Q(lot__purchase__in={id for id, _ in origins if id})
+    own |= Q(lot__adjustment__in={id for _, id in origins if id})
+    into = Q(transfer__to_account__kind=_KIND.EXPIRED)
+    rows = (
+        Draw.objects.filter(own, into | Q(transfer__source=Transfer.Source.REVIVAL))
+        .order_by()
+        .values_list("lot_id")
+        .annotate(net=_net(_KIND.EXPIRED))
+        .annotate(since=Max("transfer__effective_at", filter=into))
     )
+    return {id: (net, since) for id, net, since in rows if net}
 
 
-def _net(
-    origin: str, ids: set[int | None], *, came: Q, went: Q
+def _moved(
+    origin: str, ids: set[int | None], kind: Account.Kind
 ) -> dict[int, dict[int, int]]:
+    """What stands in the program's or the members' accounts of a kind, by lot."""
     found: dict[int, dict[int, int]] = defaultdict(dict)
     if not ids - {None}:
         return found
-    rows = (
-        Draw.objects.filter(**{f"{origin}_id__in": ids})
-        .order_by()
-        .values_list(f"{origin}_id", "lot_id")
-        .annotate(
-            net=Coalesce(Sum("amount", filter=came), 0)
-            - Coalesce(Sum("amount", filter=went), 0)
-        )
-    )
-    for id, lot_id, net in rows:
+    rows = Draw.objects.filter(**{f"{origin}__in": ids}).order_by()
+    for id, lot_id, net in rows.values_list(origin, "lot_id").annotate(net=_net(kind)):
         found[id][lot_id] = net
     return found
+
+
+def _net(kind: Account.Kind) -> Combinable:
+    """What went into accounts of a kind, less what came out of them."""
+    came = Sum("amount", filter=Q(transfer__to_account__kind=kind), default=0)
+    went = Sum("amount", filter=Q(transfer__from_account__kind=kind), default=0)
+    return came - went
 
 
 def given_by_purchase(

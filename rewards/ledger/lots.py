@@ -15,10 +15,9 @@ from django.db.models import Q
 
 from rewards import bulk
 from rewards.ledger import drawn
+from rewards.ledger.drawn import Origin
 from rewards.ledger.postings import Lives, Posting, Pot
 from rewards.models import Account, Draw, Lot
-
-Origin = tuple[int | None, int | None]
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _KIND = Account.Kind
@@ -39,7 +38,8 @@ class Part(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Open:
     """A lot in memory. Of one made now, ``amount`` is what it began with, and
-    ``made_by`` the index of its transfer."""
+    ``made_by`` the index of its transfer. ``expired`` of it has gone, last at
+    ``expired_at``; that is known where it may be taken back."""
 
     pot: Pot
     remaining: int
@@ -50,6 +50,8 @@ class Open:
     change: int = 0
     amount: int = 0
     made_by: int = 0
+    expired: int = 0
+    expired_at: datetime = _NEVER
 
     @property
     def urgency(self) -> tuple[datetime, int]:
@@ -87,10 +89,16 @@ class Lots:
             {p.purchase_id for p in postings if _tops_up(p)}
         )
         losing = {pot for p in postings for pot in _losses(p)}
+        expired = drawn.expired_by_lot(
+            {p.origin for p in postings if any(p.origin) and any(_losses(p))}
+        )
         named = {id for held in lots.reserved.values() for id in held}
         named |= {id for held in lots.adjusted.values() for id in held}
         named |= {id for p in postings for id in p.spends}
+        named |= expired.keys()
         lots._read({accounts[pot] for pot in losing}, named)
+        for id, (amount, since) in expired.items():
+            lots.by_id[id].expired, lots.by_id[id].expired_at = amount, since
         return lots
 
     def draw(self, pot: Pot, amount: int, posting: Posting, transfer: int) -> None:
@@ -120,6 +128,26 @@ class Lots:
         for part in moved:
             part.lot.take(-part.amount)
         return sum(part.amount for part in moved)
+
+    def expired_of(
+        self, pot: Pot, amount: int, posting: Posting
+    ) -> list[tuple[Open, int]]:
+        """What has expired of so much of the posting's own, and of which lots."""
+        own = [lot for lot in self.open[pot] if lot.origin == posting.origin]
+        missing = amount - sum(lot.remaining for lot in own)
+        found = []
+        for lot in sorted(own, key=lambda lot: lot.urgency):
+            part = min(lot.expired, missing)
+            if any(posting.origin) and part > 0:
+                missing -= part
+                found.append((lot, part))
+        return found
+
+    def revive(self, lot: Open, amount: int, transfer: int) -> None:
+        """Put back into a lot what had expired of it."""
+        lot.take(-amount)
+        lot.expired -= amount
+        self.parts.append(Part(lot, transfer, amount))
 
     def make(
         self, pot: Pot, amount: int, posting: Posting, transfer: int, *, at: datetime

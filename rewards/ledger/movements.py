@@ -28,6 +28,7 @@ _TITLES: dict[tuple[str, str], tuple[str, str | Promise]] = {
     ("available", "adjusted"): ("declined", gettext_lazy("Taken back by us")),
     ("debt", "adjusted"): ("declined", gettext_lazy("Taken back by us, still open")),
     ("available", "expired"): ("no-reward", gettext_lazy("Expired on %s")),
+    ("expired", "available"): ("updated", gettext_lazy("Expiry undone")),
 }
 _OTHER = ("unchanged", gettext_lazy("Moved"))
 

@@ -22,6 +22,10 @@ class Pot(NamedTuple):
         """The same owner's pot of another kind."""
         return Pot(self.member_id, self.unit_id, kind.value)
 
+    def of_program(self, kind: Account.Kind) -> "Pot":
+        """The program's pot of that kind in the same unit."""
+        return Pot(0, self.unit_id, kind.value)
+
 
 Vector = Mapping[Pot, int]
 """Amounts in the unit's smallest step, by member's pot."""

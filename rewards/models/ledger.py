@@ -74,6 +74,7 @@ class Transfer(models.Model):
         REDEMPTION = "redemption", _("redemption")
         EXPIRY = "expiry", _("expiry")
         FORGIVENESS = "forgiveness", _("debt forgiven")
+        REVIVAL = "revival", _("expiry undone")
         ERASURE = "erasure", _("member erased")
 
     from_account = models.ForeignKey(

@@ -85,6 +85,17 @@ QUERIES: dict[str, str] = {
         WHERE t.source = 'expiry'
             AND (l.expires_at IS NULL OR l.expires_at > t.recorded_at)
     """,
+    "no more of a lot is revived than expired": """
+        SELECT l.id, a.member_id, NULL FROM rewards_lot l
+        JOIN rewards_account a ON a.id = l.account_id
+        JOIN (
+            SELECT d.lot_id, SUM(CASE t.source WHEN 'expiry' THEN d.amount
+                WHEN 'revival' THEN -d.amount ELSE 0 END) AS total
+            FROM rewards_draw d JOIN rewards_transfer t ON t.id = d.transfer_id
+            WHERE t.source IN ('expiry', 'revival') GROUP BY d.lot_id
+        ) x ON x.lot_id = l.id
+        WHERE x.total < 0
+    """,
 }
 
 

@@ -12,6 +12,7 @@ _ROUTES = """
         AND (f.kind || '-' || g.kind) IN ('available-reserved', 'reserved-available',
             'reserved-redeemed', 'available-debt')
     WHEN 'expiry' THEN f.kind = 'available' AND g.kind = 'expired'
+    WHEN 'revival' THEN f.kind = 'expired' AND g.kind = 'available'
     WHEN 'forgiveness' THEN f.kind = 'written_off' AND g.kind = 'debt'
     WHEN 'erasure' THEN (f.kind = 'written_off' OR g.kind = 'written_off')
     ELSE 1 = 0 END

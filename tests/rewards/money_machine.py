@@ -15,11 +15,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from rewards import adjustments
+from rewards import adjustments, ledger
 from rewards.bulks import checking, deciding, working
 from rewards.decisions import resolve
 from rewards.ledger import expiries
@@ -28,6 +28,7 @@ from rewards.models import (
     Account,
     Adjustment,
     Bulk,
+    Draw,
     Member,
     Purchase,
     Redemption,
@@ -255,6 +256,19 @@ class MoneyMachine(RuleBasedStateMachine):
     def members_own_what_they_must(self) -> None:
         for member in Member.objects.filter(status=Member.Status.ACTIVE):
             assert self.owned(member) == self.due(member), member
+
+    @invariant()
+    def nothing_taken_back_has_expired(self) -> None:
+        """An order's points that expired are never more than it is worth."""
+        gone = Draw.objects.filter(lot__purchase__isnull=False).order_by()
+        sums = gone.values_list("lot__purchase_id").annotate(
+            came=Sum("amount", filter=Q(transfer__source="expiry"), default=0),
+            back=Sum("amount", filter=Q(transfer__source="revival"), default=0),
+        )
+        expired = {id: came - back for id, came, back in sums if came > back}
+        stands = ledger.posted(list(expired))
+        for id, amount in expired.items():
+            assert amount <= sum(stands[id].vector.values()), id
 
     def owned(self, member: Member) -> int:
         """What a member has in all pots, less what it owes."""

@@ -25,15 +25,16 @@ def earn(order: str = "1", total: int = 9100, *, at: datetime = NOW, **changes: 
 
 def take_back(order: str = "1", *, at: datetime = LATER) -> None:
     """The store takes a final order back, and staff decide that this holds."""
-    again = report(
-        order_id=f"btnorder-{order}",
-        transaction_id=f"tx-{order}",
-        status="declined",
-        modified_at=at - timedelta(hours=1),
-    )
+    change_final(order, at=at, status="declined")
+
+
+def change_final(order: str = "1", *, at: datetime, **changes: Any) -> None:
+    """The store changes what was final, and staff decide that this holds."""
+    values = {"status": "validated", "modified_at": at - timedelta(hours=1), **changes}
+    again = report(order_id=f"btnorder-{order}", transaction_id=f"tx-{order}", **values)
     settle_reports(again, at=at)
     found = purchase(f"btnorder-{order}")
-    chosen = Report.objects.get(purchase=found, status="declined")
+    chosen = Report.objects.filter(purchase=found).latest("pk")
     resolve(found, report=chosen, reason="It was returned.", by=None, at=at)
 
 

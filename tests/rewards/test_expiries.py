@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError
 
+from rewards import adjustments
 from rewards.ledger import expiries
 from rewards.models import (
     Account,
@@ -29,7 +31,8 @@ from tests.builders import (
     rule,
 )
 from tests.rewards.redeemers import ask, make_reward
-from tests.rewards.test_lots import earn, reverse, spend
+from tests.rewards.spending import change_final, earn, take_back
+from tests.rewards.test_lots import spend
 
 pytestmark = pytest.mark.django_db
 
@@ -95,10 +98,67 @@ def test_what_a_cancel_gives_back_too_late_expires_then_and_is_told(endpoint) ->
     assert [one.payload["data"]["amount"] for one in told] == [41, 50]
 
 
-def test_an_order_taken_back_after_its_points_expired_is_a_debt() -> None:
-    expiries.expire(at=ENDS)
-    reverse(at=ENDS + timedelta(days=1))
-    assert balances() == {("points", "debt"): 91}
+class TestTakenBackAfterItExpired:
+    LATER = ENDS + timedelta(days=1)
+
+    def moved(self) -> list[tuple[str, int]]:
+        last = Transfer.objects.filter(recorded_at__gte=ENDS).order_by("pk")
+        return list(last.values_list("source", "amount"))
+
+    def test_nobody_loses_the_same_points_twice(self) -> None:
+        expiries.expire(at=ENDS)
+        take_back(at=self.LATER)
+        assert balances() == {}
+        moves = [("expiry", 91), ("revival", 91), ("purchase", 91)]
+        assert self.moved() == moves
+        assert not [check for check in checks() if check.violations]
+
+    def test_what_was_spent_before_is_owed(self) -> None:
+        spend(60)
+        expiries.expire(at=ENDS)
+        take_back(at=self.LATER)
+        assert balances() == {("points", "debt"): 60}
+        assert not [check for check in checks() if check.violations]
+
+    def test_what_other_orders_gave_stays(self) -> None:
+        earn("2", 5000, at=NOW + timedelta(days=5))
+        expiries.expire(at=ENDS)
+        take_back(at=self.LATER)
+        assert balances() == {("points", "available"): 50}
+
+    def test_bit_by_bit_it_is_never_more_than_expired(self) -> None:
+        expiries.expire(at=ENDS)
+        for days, total in enumerate((7000, 6000, 0)):
+            at = self.LATER + timedelta(days=days)
+            change_final(order_total=total, at=at)
+        assert balances() == {}
+        revived = Transfer.objects.filter(source="revival").order_by("pk")
+        assert list(revived.values_list("amount", flat=True)) == [21, 10, 60]
+        assert not [check for check in checks() if check.violations]
+
+    def test_it_comes_back_when_it_is_taken_and_not_before(self) -> None:
+        expiries.expire(at=ENDS)
+        take_back(at=self.LATER)
+        last = Transfer.objects.filter(recorded_at__gte=ENDS).order_by("pk")
+        times = list(last.values_list("effective_at", flat=True))
+        assert times == [ENDS, self.LATER, self.LATER]
+
+    def test_an_adjustment_undone_after_it_expired_owes_nothing(self) -> None:
+        author = User.objects.create_superuser("author")
+        given = adjustments.adjust(
+            Member.objects.get(customer_id="alice"),
+            unit=Unit.objects.get(code="points"),
+            amount=40,
+            reason="goodwill",
+            note="Because.",
+            expires_after_days=30,
+            by=author,
+            at=NOW,
+        )
+        expiries.expire(at=ENDS)
+        adjustments.undo(given, reason="A mistake.", by=author, at=self.LATER)
+        assert balances() == {}
+        assert not [check for check in checks() if check.violations]
 
 
 def test_work_is_bounded_and_goes_on_where_it_stopped(monkeypatch) -> None:

@@ -6,7 +6,6 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from rewards import ledger
-from rewards.decisions import resolve
 from rewards.ledger.lots import expiry
 from rewards.ledger.postings import NotEnough, Posting, Pot
 from rewards.models import (
@@ -15,7 +14,6 @@ from rewards.models import (
     Lot,
     Member,
     Message,
-    Report,
     Rule,
     Terms,
     Transfer,
@@ -35,38 +33,9 @@ from tests.builders import (
     rule,
     settle_reports,
 )
+from tests.rewards.spending import LATER, earn, take_back
 
 pytestmark = pytest.mark.django_db
-
-LATER = NOW + timedelta(days=1)
-
-
-def earn(order: str = "1", total: int = 9100, *, at: datetime = NOW, **changes) -> None:
-    """An order of alice that is final: a point for each unit of its total."""
-    settle_reports(
-        report(
-            order_id=f"btnorder-{order}",
-            transaction_id=f"tx-{order}",
-            order_total=total,
-            status="validated",
-            **changes,
-        ),
-        at=at,
-    )
-
-
-def reverse(order: str = "1", *, at: datetime = LATER) -> None:
-    """The store takes a final order back, and staff decide that this holds."""
-    again = report(
-        order_id=f"btnorder-{order}",
-        transaction_id=f"tx-{order}",
-        status="declined",
-        modified_at=ORDERED + timedelta(days=2),
-    )
-    settle_reports(again, at=at)
-    found = purchase(f"btnorder-{order}")
-    chosen = Report.objects.get(purchase=found, status="declined")
-    resolve(found, report=chosen, reason="It was returned.", by=None, at=at)
 
 
 def spend(amount: int, *, name: str = "spent", at: datetime = NOW) -> None:
@@ -186,7 +155,7 @@ def test_taking_back_uses_the_orders_own_lot_first() -> None:
     publish_program(rule(expires_after_days=30))
     earn("1", 3000)
     earn("2", 4000)
-    reverse("2")
+    take_back("2")
     assert lots() == [(30, 30, 30), (40, 0, 30)]
     assert balances() == {("points", "available"): 30}
 
@@ -196,7 +165,7 @@ def test_what_is_gone_is_taken_of_other_lots_and_then_becomes_a_debt() -> None:
     earn("1", 3000)
     spend(30)
     earn("2", 1000)
-    reverse("1")
+    take_back("1")
     assert lots() == [(30, 0, None), (10, 0, None)]
     assert balances() == {("points", "debt"): 20}
 
@@ -205,7 +174,7 @@ def test_a_debt_is_paid_by_what_becomes_available_and_never_stands_beside_it() -
     publish_program()
     earn("1", 3000)
     spend(30)
-    reverse("1")
+    take_back("1")
     assert balances() == {("points", "debt"): 30}
     earn("2", 1000)
     assert balances() == {("points", "debt"): 20}
@@ -224,7 +193,7 @@ def test_the_host_application_is_told_of_a_debt_and_of_its_order() -> None:
     publish_program()
     earn("1", 3000)
     spend(20)
-    reverse("1")
+    take_back("1")
     [message] = Message.objects.filter(type="debt.opened")
     assert message.payload["data"] == {
         "customer_id": "alice",
@@ -238,7 +207,7 @@ def test_pending_points_pay_no_debt() -> None:
     publish_program()
     earn("1", 3000)
     spend(30)
-    reverse("1")
+    take_back("1")
     settle_reports(report(order_id="btnorder-2", transaction_id="tx-2"))
     assert balances() == {("points", "debt"): 30, ("points", "pending"): 91}
 
@@ -247,9 +216,9 @@ def test_an_order_that_paid_a_debt_and_is_taken_back_makes_it_again() -> None:
     publish_program()
     earn("1", 3000)
     spend(30)
-    reverse("1")
+    take_back("1")
     earn("2", 1000)
-    reverse("2", at=LATER + timedelta(days=1))
+    take_back("2", at=LATER + timedelta(days=1))
     assert balances() == {("points", "debt"): 30}
 
 
@@ -260,13 +229,13 @@ def test_a_small_debt_is_forgiven_at_once_and_a_larger_one_is_not() -> None:
     earn("1", 3000)
     spend(30)
     earn("2", 1000)
-    reverse("1")
+    take_back("1")
     assert balances() == {}
     forgiven = Transfer.objects.get(source="forgiveness")
     assert (forgiven.amount, forgiven.from_account.kind) == (20, "written_off")
     earn("3", 5000)
     spend(50, name="more")
-    reverse("3", at=LATER + timedelta(days=1))
+    take_back("3", at=LATER + timedelta(days=1))
     assert balances() == {("points", "debt"): 50}
 
 
@@ -297,6 +266,6 @@ def test_a_transfer_says_when_it_happened_and_when_we_knew() -> None:
     earn(modified_at=told + timedelta(days=1), at=LATER)
     two = Transfer.objects.latest("pk")
     assert (two.effective_at, two.recorded_at) == (told + timedelta(days=1), LATER)
-    reverse(at=LATER + timedelta(days=2))
+    take_back(at=LATER + timedelta(days=2))
     last = Transfer.objects.latest("pk")
     assert last.effective_at == last.recorded_at == LATER + timedelta(days=2)
