@@ -139,19 +139,13 @@ class PurchaseReport:
         One network writes the same instant with and without milliseconds. Keyed, so
         that an erased customer id can't be guessed.
         """
-        second = int(self.modified_at.timestamp())
-        return blake2b(
-            f"{self.content}\0{self.customer_id}\0{second}".encode(),
-            key=digest_key(),
-            digest_size=12,
-        ).digest()
+        return _say(self.content, self.customer_id, self.modified_at)
 
     @cached_property
     def digest(self) -> bytes:
         """Same digest, same report: what is said, the fraction of its second, and
         whether it was read on purpose."""
-        number = self.confirmed.to_bytes(6, "big") if self.confirmed else b""
-        return self.saying + self.modified_at.microsecond.to_bytes(4, "big") + number
+        return _extend(self.saying, self.modified_at, self.confirmed)
 
     @property
     def rank(self) -> tuple[object, ...]:
@@ -211,6 +205,27 @@ _LINE_TUPLES = ("categories", "subcategories")
 def _blank(told: object) -> bool:
     """Whether nothing is said. Zero says something: an order may be worth nothing."""
     return told is None or told in ("", ())
+
+
+def stored_digest(
+    content: dict[str, Any], *, customer_id: str, modified_at: datetime, confirmed: int
+) -> bytes:
+    """The digest of the report that is stored so, without restoring it."""
+    lines = [{name: line[name] for name in _LINE_FIELDS} for line in content["lines"]]
+    told = {name: content[name] for name in _CONTENT} | {"lines": lines}
+    saying = _say(to_json(told).decode(), customer_id, modified_at)
+    return _extend(saying, modified_at, confirmed)
+
+
+def _say(content: str, customer_id: str, modified_at: datetime) -> bytes:
+    second = int(modified_at.timestamp())
+    said = f"{content}\0{customer_id}\0{second}".encode()
+    return blake2b(said, key=digest_key(), digest_size=12).digest()
+
+
+def _extend(saying: bytes, modified_at: datetime, confirmed: int) -> bytes:
+    number = confirmed.to_bytes(6, "big") if confirmed else b""
+    return saying + modified_at.microsecond.to_bytes(4, "big") + number
 
 
 def digest_key() -> bytes:

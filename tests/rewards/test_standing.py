@@ -130,7 +130,7 @@ def test_what_does_not_add_up_is_flagged() -> None:
 def test_a_report_survives_its_own_storage() -> None:
     import json
 
-    from rewards.reports import LineItem
+    from rewards.reports import LineItem, stored_digest
 
     line = LineItem("L1", categories=("A", "B"), attributes=(("colour", "sand"),))
     told = report(lines=(line,), validated_at=LATER, country="US")
@@ -141,6 +141,9 @@ def test_a_report_survives_its_own_storage() -> None:
     )
     assert again == told
     assert again.digest == told.digest
+    stored = dict(sorted(json.loads(told.content).items()))  # as PostgreSQL has it
+    columns = {"customer_id": told.customer_id, "modified_at": told.modified_at}
+    assert stored_digest(stored, **columns, confirmed=0) == told.digest
 
 
 def test_a_confirming_read_outranks_its_second_and_ends_the_tie() -> None:
