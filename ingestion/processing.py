@@ -108,7 +108,7 @@ def _hang_up() -> None:
 
 
 def _read() -> list[Understood]:
-    return [_understand(event) for event in claim(batch_size())]
+    return [understand(event) for event in claim(batch_size())]
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def handle(events: Sequence[InboundEvent]) -> int:
     fails, the events are given back and come again one by one.
     """
     with _collector_paused():
-        return _handle([_understand(event) for event in events])
+        return _handle([understand(event) for event in events])
 
 
 def _handle(understood: Sequence[Understood]) -> int:
@@ -205,7 +205,8 @@ def _failed(events: Sequence[InboundEvent], error: Exception) -> int:
     return 0
 
 
-def _understand(event: InboundEvent) -> Understood:
+def understand(event: InboundEvent) -> Understood:
+    """What an event says, by the code that there is now; nothing is written."""
     if event.attempts > MOST_ATTEMPTS:
         reason = "Every attempt to handle it ended the worker."
         return Understood(event, outcome=Outcome("quarantined", reason))

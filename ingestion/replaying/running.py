@@ -1,12 +1,15 @@
-"""A whole replay: from the history to the differences."""
+"""A whole replay: from what came in to the differences."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 import structlog
 
 from ingestion.replaying.comparing import Difference, differences
+from ingestion.replaying.cutover import Cutover
+from ingestion.replaying.reading import Reading
 from ingestion.replaying.rebuilding import Rebuilding
 from ingestion.replaying.scratch import SOURCE, scratch
 from ingestion.replaying.timeline import Moving, Settling, Timeline
@@ -21,11 +24,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Replay:
-    """What was done again, and what came out otherwise.
+    """What was read and done again, and what came out otherwise.
 
+    ``erased`` counts events that nobody can read again: their members were erased.
+    ``otherwise`` are ids of events that say what they said, and that our code reads
+    otherwise by now: no difference, since it stands as it was read then.
     ``complete`` is False where time was up before the end: then nothing is compared.
     """
 
+    read: int = 0
+    erased: int = 0
+    otherwise: list[int] = field(default_factory=list)
     done: int = 0
     differences: list[Difference] = field(default_factory=list)
     complete: bool = True
@@ -44,26 +53,45 @@ def replay(
     progress: Callable[[int, int], None] = lambda done, total: None,
     expired: Callable[[], bool] = lambda: False,
 ) -> Replay:
-    """Settle everything again on an empty database, and compare. Moves nothing.
+    """Read and settle everything again on an empty database, and compare.
 
-    Only purchases at ``merchant``, and attributed from ``start`` until before
-    ``end``, where they are given: then balances and lots, which are of all that
-    members did, are not compared. Give it a thread of its own: meanwhile the default
-    database is another one there.
+    Moves nothing. Only purchases at ``merchant``, and attributed from ``start`` until
+    before ``end``, where they are given: then events that became no purchase are not
+    read, and balances and lots, which are of all that members did, are not compared.
+    Give it a thread of its own: meanwhile the default database is another one there.
     """
     found = Replay()
     with scratch():
         purchases = _concerned(merchant, start, end)
         timeline = Timeline.read(purchases)
-        rebuilding = Rebuilding(timeline)
-        for batch in timeline.batches():
+        reading = Reading(purchases)
+        total = reading.total + len(timeline.steps)
+        for _ in chain(_read(reading, found), _settle(timeline, found)):
+            progress(found.read + found.erased + found.done, total)
             if expired():
-                return Replay(found.done, complete=False)
-            _do(rebuilding, batch, found)
-            found.done += len(batch)
-            progress(found.done, len(timeline.steps))
+                return replace(found, differences=[], complete=False)
         found.differences += differences(purchases)
     return found
+
+
+def _read(reading: Reading, found: Replay) -> Iterator[None]:
+    """Read the events again, piece by piece."""
+    for differing in reading.pieces():
+        found.differences += differing
+        found.read, found.erased = reading.done, reading.erased
+        found.otherwise = reading.otherwise
+        yield
+
+
+def _settle(timeline: Timeline, found: Replay) -> Iterator[None]:
+    """Do all that moved something again, batch by batch."""
+    rebuilding, cutover = Rebuilding(timeline), Cutover()
+    for batch in timeline.batches():
+        cutover.reach(batch[0].at)
+        _do(rebuilding, batch, found)
+        found.done += len(batch)
+        yield
+    cutover.reach(None)
 
 
 def _do(

@@ -3,6 +3,7 @@
 The one id that stands for them afterwards is a token, which says nothing.
 """
 
+import re
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -14,6 +15,8 @@ from rewards.models import Member, Tombstone
 from rewards.reports import Outcome, PurchaseReport
 
 KEPT_OUT = Outcome("ignored", "The member was erased.", erased=True)
+TOKEN = re.compile(rb"erased-[0-9a-f]{32}")
+"""What a token looks like in what came in."""
 
 
 def new_token() -> str:

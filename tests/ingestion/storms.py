@@ -21,9 +21,9 @@ from tests.builders import (
     program,
     report,
     rule,
-    settle_reports,
     share,
 )
+from tests.ingestion.delivering import deliver
 from tests.rewards import rerunning
 from tests.rewards.money_machine import NAMES, MoneyMachine
 
@@ -119,7 +119,7 @@ class Storm(MoneyMachine):
                     country=self.chance.choice(["", "US"]),
                 )
             )
-        settle_reports(*told, at=self.now + timedelta(minutes=1))
+        deliver(*told, at=self.now + timedelta(minutes=1))
         self.tick()
 
     def adjust_by_hand(self, name: str, amount: int, days: int) -> None:

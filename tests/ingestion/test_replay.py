@@ -3,7 +3,6 @@
 import io
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -29,12 +28,10 @@ from tests.builders import (
     MERCHANT,
     NOW,
     ORDERED,
-    make_member,
-    publish_program,
     report,
-    rule,
-    settle_reports,
 )
+from tests.ingestion.delivering import deliver
+from tests.ingestion.replays import differences, make_history
 from tests.ingestion.storms import storm
 from tests.staff import make_superuser
 
@@ -43,10 +40,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 WRITTEN: tuple[type[models.Model], ...] = (
     *(Account, Award, Draw, Lot, Member, Purchase, Report, Settlement, Transfer),
 )
-
-
-def differences(**options: Any) -> list[str]:
-    return [str(difference) for difference in replay(**options).differences]
 
 
 def alter(statement: str) -> None:
@@ -66,28 +59,7 @@ def all_rows() -> dict[str, tuple[int, int]]:
 
 @pytest.fixture
 def history() -> None:
-    """Two orders of alice that are final, and one of bob at another store."""
-    publish_program(rule(expires_after_days=30))
-    make_member("alice")
-    make_member("bob")
-    for number in (1, 2):
-        told = {
-            "order_id": f"order-{number}",
-            "transaction_id": f"tx-{number}",
-            "merchant": MERCHANT,
-        }
-        settle_reports(report(**told))
-        final = {"status": "validated", "modified_at": ORDERED + timedelta(days=1)}
-        settle_reports(report(**told, **final))
-    settle_reports(
-        report(
-            order_id="order-3",
-            transaction_id="tx-3",
-            merchant="org-x",
-            customer_id="bob",
-            attributed_at=ORDERED + timedelta(days=3),
-        )
-    )
+    make_history()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -197,6 +169,8 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_the_command_prints_differences_and_says_so_by_its_exit(history: None) -> None:
     code, said = run()
     assert code == 0
+    assert "5  events read again\n" in said
+    assert "erased" not in said
     assert "5  settled or moved again" in said
     assert "0  differences" in said
     alter("UPDATE rewards_award SET why = 'Because.'")
@@ -220,7 +194,7 @@ def test_a_frozen_purchase_waits_in_the_replay_too(history: None) -> None:
         modified_at=later,
         status="validated",
     )
-    settle_reports(told, at=later + timedelta(minutes=1))
+    deliver(told, at=later + timedelta(minutes=1))
     bob.refresh_from_db()
     assert bob.review
     assert differences() == []

@@ -1,5 +1,6 @@
-"""Settle the whole history once more on a database of its own, and compare."""
+"""Read and settle the whole history again on a database of its own, and compare."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -7,18 +8,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import Progress
 
-from ingestion.replaying import replay
+from ingestion.replaying import Replay, replay
 from merchants.models import Merchant
 from rewards.management.arguments import instant
 
 MOST = 100
+FEW = 10
 
 
 class Command(BaseCommand):
     help = (
-        "Settle everything again in order on an empty database, and print where it"
-        " comes out otherwise. Moves nothing. Exits 1 where anything differs. Of some"
-        " purchases only what they are worth is compared, not members' balances."
+        "Read every event again and settle everything in order on an empty database,"
+        " and print where it comes out otherwise. Moves nothing. Exits 1 where anything"
+        " differs. Of some purchases only what they are worth is compared, not members'"
+        " balances."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,7 +41,7 @@ class Command(BaseCommand):
     ) -> None:
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal) as shown:
-            task = shown.add_task("Settling again", total=None)
+            task = shown.add_task("Reading and settling again", total=None)
             found = replay(
                 merchant=_merchant(merchant),
                 start=start,
@@ -51,10 +54,23 @@ class Command(BaseCommand):
             self.stderr.write(str(difference))
         if len(found.differences) > MOST:
             self.stderr.write(f"and {len(found.differences) - MOST} more")
-        self.stdout.write(f"{found.done:>8}  settled or moved again")
-        self.stdout.write(f"{len(found.differences):>8}  differences")
+        for line in _counts(found):
+            self.stdout.write(line)
         if found.differences:
             raise SystemExit(1)
+
+
+def _counts(found: Replay) -> Iterator[str]:
+    yield f"{found.read:>8}  events read again"
+    if found.otherwise:
+        ids = ", ".join(map(str, found.otherwise[:FEW]))
+        more = ", …" if len(found.otherwise) > FEW else ""
+        count = len(found.otherwise)
+        yield f"{count:>8}  of them read otherwise than then, unaltered: {ids}{more}"
+    if found.erased:
+        yield f"{found.erased:>8}  events of erased members, not read"
+    yield f"{found.done:>8}  settled or moved again"
+    yield f"{len(found.differences):>8}  differences"
 
 
 def _merchant(external_id: str | None) -> Merchant | None:
