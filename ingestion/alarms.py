@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from ingestion.health import conditions, stores
+from ingestion.health import conditions, outbox, stores
 from ingestion.health.conditions import Finding
 from ingestion.models import Alarm
 from rewards import bulk
@@ -23,6 +23,7 @@ EACH_MINUTE: Conditions = {
     conditions.inbox: (Kind.INBOX_STUCK,),
     conditions.polling: (Kind.POLL_FAILING,),
     conditions.jobs: (Kind.JOB_FAILING,),
+    outbox.unsent: (Kind.OUTBOX_STUCK, Kind.OUTBOX_FAILED),
 }
 # These look at a month of orders, and what they tell is hours old at least.
 EACH_QUARTER: Conditions = {

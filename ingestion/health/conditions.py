@@ -107,7 +107,7 @@ def inbox(*, at: datetime) -> Iterator[Finding]:
             Kind.INBOX_STUCK,
             "",
             f"Events that wait for more than ten minutes: {counted['n']}, the oldest"
-            f" for {_for(counted['oldest'], at)}. See that workers and beat run.",
+            f" for {lasting(counted['oldest'], at)}. See that workers and beat run.",
         )
 
 
@@ -124,7 +124,7 @@ def _fault_of_poll(poll: Poll, *, at: datetime) -> str:
     if poll.read_at is None and _held(poll, at):
         return ""  # its first reading takes as long as it takes
     since = poll.read_at or poll.account.first_seen_at
-    read = _for(since, at)
+    read = lasting(since, at)
     how = f"was last read to its end {read} ago" if poll.read_at else "was never read"
     if poll.error and since < at - HOUR:
         return f"{poll.account} {how}: {poll.error}"
@@ -134,15 +134,19 @@ def _fault_of_poll(poll: Poll, *, at: datetime) -> str:
 
 
 def jobs(*, at: datetime) -> Iterator[Finding]:
-    """Periodic work that failed, or that nobody began; none while there is no key."""
+    """Periodic work that failed, or that nobody began.
+
+    While there is no key, what asks Button is not begun.
+    """
+    known = Job.objects.all()
     if not settings.BUTTON_API_KEY:
-        return
-    for job in Job.objects.all():
+        known = known.filter(name__in=Job.ASK_NOBODY)
+    for job in known:
         late = job.due_at and job.due_at < at - LONGEST_WAIT and not _held(job, at)
         if job.error:
             yield Finding(Kind.JOB_FAILING, job.name, f"{job.name}: {job.error}")
         elif job.due_at and late:
-            text = f"{job.name} has been due for {_for(job.due_at, at)}."
+            text = f"{job.name} has been due for {lasting(job.due_at, at)}."
             yield Finding(Kind.JOB_FAILING, job.name, text)
 
 
@@ -150,5 +154,6 @@ def _held(row: Poll | Job, at: datetime) -> bool:
     return row.held_until is not None and row.held_until > at
 
 
-def _for(since: datetime, at: datetime) -> str:
+def lasting(since: datetime, at: datetime) -> str:
+    """How long it has lasted, as people say it: "3 hours"."""
     return timesince(since, at, depth=1).replace("\u00a0", " ")

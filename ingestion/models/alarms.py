@@ -24,6 +24,8 @@ class Alarm(models.Model):
         DIFFERENCES = "differences", _("differences from the network")
         INBOX_STUCK = "inbox_stuck", _("events wait too long")
         BOOKS = "books", _("books do not add up")
+        OUTBOX_STUCK = "outbox_stuck", _("messages wait too long")
+        OUTBOX_FAILED = "outbox_failed", _("messages failed")
 
     kind = models.CharField(_("kind"), max_length=32, choices=Kind)
     subject = models.CharField(_("about"), max_length=255, blank=True)

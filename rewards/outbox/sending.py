@@ -104,11 +104,15 @@ def _active() -> list[int]:
     return list(Endpoint.objects.filter(active=True).values_list("pk", flat=True))
 
 
-def _due(route: Route, room: int, *, at: datetime) -> list[Message]:
+def not_frozen() -> Q:
     """What a frozen member redeemed is not asked for until staff have looked."""
     frozen = Freeze.objects.filter(member=OuterRef("member"), lifted_at=None)
+    return ~(Q(kind=Message.Kind.CALL) & Q(Exists(frozen)))
+
+
+def _due(route: Route, room: int, *, at: datetime) -> list[Message]:
     due = Message.objects.filter(
-        ~(Q(kind=Message.Kind.CALL) & Exists(frozen)),
+        not_frozen(),
         endpoint=route,
         state=Message.State.WAITING,
         due_at__lte=at,
