@@ -9,7 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from merchants.clicks import Departure, leave
+from merchants.clicks import Departure
 from merchants.links import LinkRefused
 from merchants.models import Merchant
 from rewards.api.base import ApiView, Body, Document, read_body
@@ -17,9 +17,7 @@ from rewards.api.members import check_customer_id
 from rewards.api.merchants import find_store
 from rewards.api.openapi import CUSTOMER_ID, describe
 from rewards.api.problems import Invalid, NotSetUp
-from rewards.members import enrolled_by_order
-from rewards.models import Member
-from rewards.promises import Promises, snapshot
+from rewards.departures import NotAMember, leave
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +68,7 @@ class LinksView(ApiView):
 
         Ask for it when the member wants to go: it records the rates promised now.
         """
-        _check_customer(customer_id)
+        check_customer_id(customer_id)
         wanted = read_body(request, LinkWanted)
         merchant = find_store(wanted.merchant)
         if merchant is None:
@@ -81,27 +79,17 @@ class LinksView(ApiView):
         ).response()
 
 
-def _check_customer(customer_id: str) -> None:
-    """Refuse who can't be a member, or is none and won't become one by an order."""
-    check_customer_id(customer_id)
-    if enrolled_by_order(customer_id):
-        return
-    known = Member.objects.exclude(status=Member.Status.ERASED)
-    if not known.filter(customer_id=customer_id).exists():
-        raise NotFound(f"There is no member {customer_id}.")
-
-
 def _leave(merchant: Merchant, customer_id: str, wanted: LinkWanted) -> Departure:
-    at = timezone.now()
     try:
         return leave(
             merchant,
             customer_id=customer_id,
             url=wanted.url or "",
-            shown=snapshot(merchant, Promises.load(at=at).of(merchant)),
             own_reference=wanted.reference or "",
-            at=at,
+            at=timezone.now(),
         )
+    except NotAMember:
+        raise NotFound(f"There is no member {customer_id}.") from None
     except LinkRefused as refusal:
         if refusal.reason == "unset":
             log.error("cannot_leave", reason=str(refusal), merchant=wanted.merchant)

@@ -19,12 +19,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from merchants import hosts
-from merchants.clicks import leave
 from merchants.links import LinkRefused
 from merchants.models import Merchant
+from rewards.departures import NotAMember, leave
 from rewards.pages import limits
 from rewards.pages.views import member_of, private
-from rewards.promises import Promises, snapshot, visible_stores
+from rewards.promises import visible_stores
 
 VOUCHED_FOR = 60 * 60
 """Seconds for which a network's word about a page holds, left open in a browser."""
@@ -76,7 +76,7 @@ def go(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(_page_of(request, merchant))
     if not limits.within(VISITS, what="visits", member=member.pk):
         return _too_many(request, merchant)
-    at, url = timezone.now(), request.GET.get("to", "").strip()
+    url = request.GET.get("to", "").strip()
     try:
         departure = leave(
             _as_vouched(
@@ -84,9 +84,10 @@ def go(request: HttpRequest, slug: str) -> HttpResponse:
             ),
             customer_id=member.customer_id,
             url=url,
-            shown=snapshot(merchant, Promises.load(at=at).of(merchant)),
-            at=at,
+            at=timezone.now(),
         )
+    except NotAMember:
+        return redirect("home")  # erased at this moment
     except LinkRefused as refusal:
         return _refused(request, merchant, refusal)
     return redirect(departure.url)

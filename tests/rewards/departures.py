@@ -84,6 +84,7 @@ def _orders(click: str) -> None:
         order("final", status="validated", order_total=900_000, modified_date=later),
         order("declined", status="declined"),
         order("clicked", publisher_customer_id=None, pub_ref=click),
+        order("linked", pub_ref=f"cart-{PERSON}"),  # by the host application itself
         order("held", status="validated", amount=None),
         order("unknown", category="gift"),
         # Hers at first, then another's; and another's that names her visit.

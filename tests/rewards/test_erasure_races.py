@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
+from merchants import clicks
+from merchants.models import Click
 from rewards.members import put_member
 from rewards.models import Account, Member, Purchase, Tombstone
 from rewards.outbox import recording, sending
@@ -16,8 +19,11 @@ from rewards.privacy.erasure import erase
 from rewards.redemptions import fulfilment
 from rewards.settling import settlement
 from tests.builders import (
+    MERCHANT,
     NOW,
+    make_api_key,
     make_member,
+    make_merchant,
     publish_program,
     report,
     rule,
@@ -26,6 +32,7 @@ from tests.builders import (
 from tests.rewards.departures import found
 from tests.rewards.redeemers import violations
 from tests.rewards.sending import call_of, redeem_by_call
+from tests.rewards.visitors import sign_in
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -165,3 +172,54 @@ def test_a_call_that_is_dropped_meanwhile_stops_nobody(
     erasing.join()
     assert call_of(redemption).state == "dropped"
     assert Tombstone.objects.count() == 1
+
+
+@pytest.fixture(params=["api", "page"])
+def depart(
+    request: pytest.FixtureRequest, member: Member, settings: Any
+) -> Callable[[], Any]:
+    """The member leaves for a store, by a call of the host application or a press."""
+    settings.BUTTON_ORGANIZATION_ID = "org-1"
+    store, browser, key = make_merchant(), sign_in(PERSON), make_api_key()
+    if request.param == "page":
+        return lambda: browser.get(f"/go/{store.slug}/")
+    return lambda: Client().post(
+        f"/api/v1/members/{PERSON}/links/",
+        {"merchant": MERCHANT},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+
+
+def test_a_click_made_at_that_moment_is_erased_with_the_rest(
+    depart: Callable[[], Any], member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come, go_on = pause(monkeypatch, clicks, "button_link")
+    leaving = begin(depart)
+    assert come.wait(20)
+    erasing = begin(lambda: erase(member, by=None, at=datetime.now(UTC)))
+    erasing.join(0.3)
+    go_on.set()
+    leaving.join()
+    erasing.join()
+    assert Click.objects.count() == 1
+    gone()
+
+
+def test_who_leaves_while_they_are_erased_leaves_no_click(
+    depart: Callable[[], Any], member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+    come, go_on = pause(monkeypatch, erasure, "_bury")
+    erasing = begin(lambda: erase(member, by=None, at=datetime.now(UTC)))
+    assert come.wait(20)
+    leaving = begin(lambda: answers.append(depart()))
+    leaving.join(0.3)
+    go_on.set()
+    erasing.join()
+    leaving.join()
+    [answer] = answers
+    assert answer.status_code in (404, 302)
+    assert not answer.headers.get("Location", "").startswith("https://r.bttn.io")
+    assert not Click.objects.exists()
+    gone()
