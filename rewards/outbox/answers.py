@@ -45,11 +45,16 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class CallAnswer:
-    """An answer to a call for a redemption, understood. Unclear is unknown."""
+    """An answer to a call for a redemption, understood. Unclear is unknown.
+
+    ``expressly``: the host application itself says that it refused, and means this
+    redemption. A bare 4xx may be somebody else's, such as a gateway's.
+    """
 
     outcome: Outcome
     reference: str = ""
     reason: str = ""
+    expressly: bool = False
 
     @classmethod
     def of(cls, answer: Answer) -> "CallAnswer":
@@ -63,7 +68,8 @@ class CallAnswer:
         refused = 400 <= answer.status < 500 and answer.status not in NO_REFUSAL
         outcome = Outcome.REFUSED if refused else Outcome.UNKNOWN
         reason = _short(said.get("reason")) or _why(answer)
-        return cls(outcome, reason=reason)
+        expressly = said.get("status") == "refused"
+        return cls(outcome, reason=reason, expressly=expressly)
 
 
 def _agreed(status: int, said: dict[str, Any]) -> CallAnswer:

@@ -22,6 +22,7 @@ PAUSES = (10, 30, 120, 600, 1800, _HOURS, 3 * _HOURS, 6 * _HOURS, *5 * (12 * _HO
 DIED = "The worker died while it was sent; nobody knows what came of it."
 NEVER_REACHED = "Whoever hands it over was not reached, so nothing was handed over."
 STILL_UNKNOWN = "Asked again, the host application was not reached: nobody knows yet."
+NOT_ABOUT_THE_FIRST = "Asked again, it refused; was it handed over before? It said: {}"
 
 log = structlog.get_logger(__name__)
 
@@ -119,6 +120,9 @@ def _act(message: Message, answer: CallAnswer, *, at: datetime) -> Message.State
             return _fulfil(redemption, answer, at=at)
         case Outcome.ACCEPTED:
             return State.SENT
+        case Outcome.REFUSED if not answer.expressly and steps.was_in_doubt(redemption):
+            reason = NOT_ABOUT_THE_FIRST.format(answer.reason)
+            return _hold(message, reason, at=at)
         case Outcome.REFUSED:
             return _cancel(redemption, answer.reason, State.SENT, at=at)
         case Outcome.NOT_DONE if _again(message) == State.FAILED:

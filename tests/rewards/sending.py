@@ -56,7 +56,7 @@ def redeem_by_call(url: str, *, customer_id: str = "alice") -> Redemption:
 
 
 def tell(key: str = "1", type: str = "points.expired") -> None:
-    writing.emit(type, key=key, data={"customer_id": "alice"}, at=NOW)
+    writing.emit(writing.Fact(type, key, {"customer_id": "alice"}), at=NOW)
 
 
 def send(at: datetime = NOW) -> int:

@@ -149,6 +149,46 @@ def test_what_may_have_been_handed_over_before_is_never_given_back_by_itself(
     assert look(redemption) == (Status.REVIEW, State.UNKNOWN, 900)
 
 
+def ask_again_and_hear(shop: HTTPServer, said: Response) -> Redemption:
+    """Nobody knows what the first call did, so staff have it made again."""
+    shop.answers += [answer(500), said]
+    redemption = redeem_by_call(shop.url_for("/redeem"))
+    send()
+    replaying.ask_again(redemption, by=make_superuser(), at=NOW)
+    assert send() == 1
+    return redemption
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(answer(code) for code in (400, 401, 403, 404, 410)),
+        answer(422, reason="sold out"),
+        answer(422, status="Refused"),
+        answer(409, status="refused"),
+        answer(200, status="refused"),
+    ],
+)
+def test_a_no_to_the_second_call_may_not_be_about_the_first(
+    shop, said: Response
+) -> None:
+    """A gateway says it too, or a shop that has forgotten the key."""
+    redemption = ask_again_and_hear(shop, said)
+    assert look(redemption) == (Status.REVIEW, State.UNKNOWN, 900)
+    assert str(said.status_code) in redemption.why or "sold out" in redemption.why
+    replaying.ask_again(redemption, by=make_superuser("another"), at=NOW)
+    shop.answers.append(answer(200, status="fulfilled"))
+    send()
+    assert look(redemption) == (Status.FULFILLED, State.SENT, 900)
+
+
+def test_only_a_refusal_in_so_many_words_gives_back_after_that(shop) -> None:
+    said = answer(422, status="refused", reason="sold out")
+    redemption = ask_again_and_hear(shop, said)
+    assert look(redemption) == (Status.CANCELLED, State.SENT, 1000)
+    assert redemption.why == "sold out"
+
+
 def die(redemption: Redemption) -> Message:
     """A worker is killed between noting its attempt and noting the answer."""
     message = call_of(redemption)
