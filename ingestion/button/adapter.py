@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from ingestion.button.envelope import NETWORK, Unreadable, read_json
 from ingestion.button.payloads import Labels, Line, Transaction
+from merchants.clicks import is_ours
 from merchants.currencies import EXPONENTS
 from rewards.reports import (
     APP_INSTALL,
@@ -144,7 +145,7 @@ def _report(t: Transaction, *, received_at: datetime) -> PurchaseReport:
         merchant=t.commerce_organization or "",
         merchant_name=(t.commerce_organization_name or "")[:200],
         customer_id=t.publisher_customer_id or "",
-        click_reference=t.pub_ref or "",
+        click_reference=_click(t.pub_ref or ""),
         order_number=(t.customer_order_id or t.order_id or "")[:255],
         currency=_currency("currency", t.currency, t.amount),
         commission=t.amount,
@@ -157,6 +158,12 @@ def _report(t: Transaction, *, received_at: datetime) -> PurchaseReport:
         purchased_at=_second(_instant("order_purchase_date", t.purchased)),
         validated_at=_second(_instant("validated_date", t.validated_date)),
     )
+
+
+def _click(reference: str) -> str:
+    """A click of ours. What others refer to by it is nothing to us, and a report is
+    kept for ever: it could name the customer."""
+    return reference if is_ours(reference) else ""
 
 
 def _category(name: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from django.test import override_settings
 
 from ingestion.button.adapter import NothingToSettle, NotUnderstood, report_of_webhook
+from merchants.clicks import new_reference
 from rewards.reports import LineItem, PurchaseReport
 from tests.builders import MERCHANT, NOW, envelope, transaction
 
@@ -21,7 +22,8 @@ def read_data(data: dict, event_type: str | None = None) -> PurchaseReport:
 
 
 def test_every_field_arrives() -> None:
-    found = read(pub_ref="clk_1", country="us", validated_date="2026-11-05T00:00:00Z")
+    click = new_reference()
+    found = read(pub_ref=click, country="us", validated_date="2026-11-05T00:00:00Z")
     assert found == PurchaseReport(
         network="button",
         account="acc-5b20e7d4918cfa63",
@@ -33,7 +35,7 @@ def test_every_field_arrives() -> None:
         attributed_at=datetime(2026, 11, 4, 2, 11, 30, tzinfo=UTC),
         merchant=MERCHANT,
         customer_id="alice",
-        click_reference="clk_1",
+        click_reference=click,
         order_number="WEB-88120",
         currency="USD",
         commission=1240,
@@ -68,6 +70,11 @@ def test_every_field_arrives() -> None:
         purchased_at=datetime(2026, 11, 4, 2, 11, 30, tzinfo=UTC),
         validated_at=datetime(2026, 11, 5, tzinfo=UTC),
     )
+
+
+@pytest.mark.parametrize("reference", ["clk_1", "cart-mbr_7", "", None, "a" * 40])
+def test_a_reference_that_is_not_ours_is_not_kept(reference: str | None) -> None:
+    assert read(pub_ref=reference).click_reference == ""
 
 
 def test_only_five_fields_are_needed() -> None:
