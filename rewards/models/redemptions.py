@@ -122,7 +122,8 @@ class Redemption(models.Model):
 
     Reserved, then fulfilled or cancelled; in review while a person has to look. The
     idempotency ``key`` and what was asked with it are kept for ever. ``payout`` is
-    where to pay, sealed, as it was when asked for.
+    where to pay, sealed, as it was when asked for. ``counted``: it took one of the
+    reward's stock, which cancelling gives back.
     """
 
     class Status(models.TextChoices):
@@ -141,6 +142,7 @@ class Redemption(models.Model):
         Reward, on_delete=models.PROTECT, related_name="redemptions"
     )
     amount = models.BigIntegerField(_("amount"))
+    counted = models.BooleanField(_("of the stock"), default=False, db_default=False)
     status = models.CharField(_("status"), max_length=16, choices=Status)
     why = models.CharField(_("why in review or cancelled"), max_length=255, blank=True)
     key = models.CharField(_("idempotency key"), max_length=255)

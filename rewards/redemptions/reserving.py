@@ -70,6 +70,7 @@ def _create(
         member=standing.member,
         reward=reward,
         amount=amount,
+        counted=reward.stock is not None,
         status=status,
         why=_("Staff have to approve of this amount.") if waits else "",
         key=key,

@@ -14,16 +14,16 @@ def take(redemption: Redemption, *, at: datetime) -> None:
     reward = redemption.reward
     if reward.kind == Reward.Kind.GIFT_CODE:
         codes.assign(redemption, at=at)
-    elif reward.stock is not None:
+    elif redemption.counted:
         left = Reward.objects.filter(pk=reward.pk, stock__gt=0)
         if not left.update(stock=F("stock") - 1):
             raise sold_out()
 
 
 def give_back(redemption: Redemption) -> None:
-    """What was taken is there for others again."""
+    """What was taken is there for others again, if it is still counted."""
     if redemption.reward.kind == Reward.Kind.GIFT_CODE:
         codes.give_back(redemption)
-    else:
+    elif redemption.counted:
         counted = Reward.objects.filter(pk=redemption.reward_id, stock__isnull=False)
         counted.update(stock=F("stock") + 1)

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rewards.models import Account, Draw, Freeze, Lot, Member, Message
+from rewards.models import Account, Draw, Freeze, Lot, Member, Message, Reward
 from rewards.redemptions import catalogue, fulfilment
 from rewards.redemptions.refusals import InvalidAmount, KeyReused, NotRedeemable
 from rewards.redemptions.reserving import redeem
@@ -170,6 +170,25 @@ class TestStockAndLimits:
         assert reward.stock == 1
         ask(reward)
 
+    def test_only_what_was_taken_of_the_stock_comes_back_to_it(self):
+        reward = make_reward()
+        uncounted = ask(reward)
+        Reward.objects.update(stock=1)  # staff begin to count
+        counted = ask(reward)
+        fulfilment.cancel(uncounted, reason="", at=LATER)
+        refused("sold_out", reward)
+        fulfilment.cancel(counted, reason="", at=LATER)
+        reward.refresh_from_db()
+        assert reward.stock == 1
+
+    def test_nothing_is_counted_any_more_where_staff_stopped_counting(self):
+        reward = make_reward(stock=1)
+        counted = ask(reward)
+        Reward.objects.update(stock=None)
+        fulfilment.cancel(counted, reason="", at=LATER)
+        reward.refresh_from_db()
+        assert reward.stock is None
+
     def test_a_refusal_takes_no_stock(self):
         refused("not_enough", make_reward(stock=5), 400)
 
@@ -189,11 +208,10 @@ class TestStockAndLimits:
 
         zoned = program(rule()) | {"time_zone": "Pacific/Auckland"}
         draft.replace(vocabulary.parse(zoned))
-        start = editions.publish(now=NOW - timedelta(days=3)).effective_from
-        assert start < NOW
-        reward = make_reward(per_member=1, per_member_period="day")
         # Midnight in Auckland is 11:00 UTC in its summer.
         midnight = datetime(2026, 11, 21, 11, tzinfo=UTC)
+        assert editions.publish(now=NOW).effective_from < midnight - timedelta(hours=1)
+        reward = make_reward(per_member=1, per_member_period="day")
         ask(reward, at=midnight - timedelta(minutes=1))
         ask(reward, at=midnight)
         refused("limit_reached", reward, at=midnight + timedelta(hours=23))
