@@ -8,6 +8,8 @@ from django.conf import settings
 
 from rewards.reports import digest_key
 
+_SHOWN = 4  # characters at the end, by which staff tell what is sealed apart
+
 
 class CannotOpen(Exception):
     """It was sealed with a key that is not among ENCRYPTION_KEYS."""
@@ -29,6 +31,19 @@ def unseal(sealed: bytes | memoryview) -> str:
 def fingerprint(text: str) -> bytes:
     """32 bytes that name a text without telling it: keyed by DIGEST_KEY."""
     return blake2b(text.encode(), key=digest_key(), digest_size=32).digest()
+
+
+def ending(text: str) -> str:
+    """Its end; of a short text less, so that it isn't told."""
+    return text[-_SHOWN:] if len(text) >= 2 * _SHOWN else text[-1:]
+
+
+def masked(details: str) -> str:
+    """What staff see of it: the end of a number, the domain of a mail address."""
+    name, sign, domain = details.rpartition("@")
+    if sign and name:
+        return f"{name[0]}…@{domain}"[:32]
+    return f"…{details[-_SHOWN:]}" if len(details) >= 2 * _SHOWN else "…"
 
 
 def _keys() -> MultiFernet:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from rewards import bulk, vault
 from rewards.models import GiftCode, Redemption, Reward
@@ -17,7 +19,6 @@ from rewards.refusals import Refused
 
 LONGEST = 255
 AGAIN = timedelta(minutes=1)
-_SHOWN = 4  # characters at the end, by which staff tell codes apart
 _COLUMNS = (
     *("reward_id", "sealed", "digest", "hint", "usable_until"),
     *("added_by_id", "added_at"),
@@ -39,7 +40,11 @@ def add(
     by: AbstractBaseUser | None,
     at: datetime,
 ) -> Added:
-    """Add codes to a reward's pool, each once, blank ones never. Raises Refused."""
+    """Add codes to a reward's pool, each once, blank ones never.
+
+    A code in another reward's pool would be given to two members: then none of these
+    are added. Raises Refused.
+    """
     if reward.kind != Reward.Kind.GIFT_CODE:
         raise Refused(_("This reward has no codes."))
     given = [code for code in map(str.strip, codes) if code]
@@ -48,11 +53,38 @@ def add(
     digests = {vault.fingerprint(code): code for code in given}
     rest = usable_until, by and by.pk, at
     rows = [
-        (reward.pk, vault.seal(code), digest, _hint(code), *rest)
+        (reward.pk, vault.seal(code), digest, vault.ending(code), *rest)
         for digest, code in sorted(digests.items())
     ]
-    new = bulk.insert_missing(GiftCode, _COLUMNS, rows)
+    with transaction.atomic():
+        others = _other_pools(reward)
+        newest = GiftCode.objects.aggregate(pk=Max("pk"))["pk"] or 0
+        new = bulk.insert_missing(GiftCode, _COLUMNS, rows)
+        _refuse_known(reward.codes.filter(pk__gt=newest), others)
     return Added(new, len(given) - new)
+
+
+def _other_pools(reward: Reward) -> list[int]:
+    """The other rewards with codes. Locks all: codes are added by one at a time."""
+    pools = Reward.objects.filter(kind=Reward.Kind.GIFT_CODE).order_by("pk")
+    locked = pools.select_for_update(no_key=True).values_list("pk", flat=True)
+    return [pk for pk in locked if pk != reward.pk]
+
+
+def _refuse_known(new: QuerySet[GiftCode], others: list[int]) -> None:
+    same = GiftCode.objects.filter(reward__in=others, digest=OuterRef("digest"))
+    known = new.annotate(elsewhere=Subquery(same.values("reward__name")[:1]))
+    known = known.filter(elsewhere__isnull=False)
+    if count := known.count():
+        first = known[0]
+        said = ngettext(
+            "One of these codes is another reward's already: %(code)s of %(reward)s.",
+            "%(count)d of these codes are another reward's already, such as"
+            " %(code)s of %(reward)s.",
+            count,
+        )
+        names = {"count": count, "code": first, "reward": first.elsewhere}
+        raise Refused(said % names)
 
 
 def assign(redemption: Redemption, *, at: datetime) -> None:
@@ -105,8 +137,3 @@ def _code(redemption: Redemption) -> str:
     if found is None or not found.sealed:  # emptied with an erased member
         raise NotRedeemable("no_code", _("There is no code to show."))
     return vault.unseal(found.sealed)
-
-
-def _hint(code: str) -> str:
-    """Its end; of a short code less, so that it isn't told."""
-    return code[-_SHOWN:] if len(code) >= 2 * _SHOWN else code[-1:]

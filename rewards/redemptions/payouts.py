@@ -11,8 +11,6 @@ from rewards.models import Member, PayoutDetails, Redemption
 from rewards.redemptions import staff, steps
 from rewards.redemptions.refusals import NotRedeemable
 
-_SHOWN = 4
-
 
 def put_details(
     member: Member, *, method: str, details: str, at: datetime
@@ -32,7 +30,7 @@ def put_details(
         values = {
             "method": method,
             "sealed": vault.seal(details),
-            "hint": masked(details),
+            "hint": vault.masked(details),
             "changed_at": at,
         }
         return PayoutDetails.objects.update_or_create(member=member, defaults=values)[0]
@@ -53,14 +51,6 @@ def show(redemption: Redemption, *, by: AbstractBaseUser, at: datetime) -> str:
         reason = _("The payout details were shown to staff.")
         steps.note(redemption, reason=reason, by=by, at=at)
         return vault.unseal(redemption.payout)
-
-
-def masked(details: str) -> str:
-    """What staff see of it: the end of a number, the domain of a mail address."""
-    name, sign, domain = details.rpartition("@")
-    if sign and name:
-        return f"{name[0]}…@{domain}"[:32]
-    return f"…{details[-_SHOWN:]}" if len(details) >= 2 * _SHOWN else "…"
 
 
 def _opened(known: PayoutDetails) -> str | None:

@@ -1,8 +1,10 @@
 """Gift codes: a sealed pool, one code to one redemption, shown once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from rewards.models import GiftCode
 from rewards.privacy.erasure import erase
@@ -49,6 +51,38 @@ def test_each_is_added_once():
     assert codes.add(reward, given, by=None, at=NOW) == (2, 2)
     assert codes.add(reward, given, by=None, at=NOW) == (0, 4)
     assert free() == 3
+
+
+def test_a_code_of_another_reward_is_refused_and_with_it_all_that_were_given():
+    ask(make_pool("one", "COFFEE-1111"))
+    tea = make_reward("tea", kind="gift_code", maximum=100, name="Tea for two")
+    coffee = GiftCode.objects.first().reward
+    with pytest.raises(Refused, match=f"One of these .*: …1111 of {coffee.name}"):
+        codes.add(tea, ["COFFEE-1111", "TEA-2222"], by=None, at=NOW)
+    with pytest.raises(Refused, match="2 of these codes"):  # one was given already
+        codes.add(tea, ["one", "COFFEE-1111"], by=None, at=NOW)
+    assert not tea.codes.exists()
+    assert codes.add(tea, ["TEA-2222"], by=None, at=NOW) == (1, 0)
+    assert codes.add(coffee, ["one", "two"], by=None, at=NOW) == (1, 1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_nor_is_one_that_is_added_to_both_at_once():
+    pools = [make_pool(), make_reward("tea", kind="gift_code", maximum=100)]
+
+    def add(reward):
+        try:
+            return codes.add(reward, ["TWICE"], by=None, at=NOW)
+        except Refused as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(add, pools))
+    assert sum(isinstance(answer, Refused) for answer in answers) == 1
+    assert free() == 1
 
 
 def test_other_rewards_have_no_codes():

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 
+from rewards import vault
 from rewards.members import note_changed_sign_in, put_member
 from rewards.models import Member, PayoutDetails
 from rewards.redemptions import payouts
@@ -145,4 +146,4 @@ class TestPayouts:
         ],
     )
     def test_a_hint_tells_little(self, details, hint):
-        assert payouts.masked(details) == hint
+        assert vault.masked(details) == hint
