@@ -159,8 +159,7 @@ def post(
         ledger.post([posting(one, zone) for one in adjustments], at=at)
     except NotEnough as error:
         raise Refused(_said_missing(error, adjustments)) from error
-    for one in adjustments:
-        _tell("adjustment.posted", one, at=at)
+    writing.emit(*(_fact("adjustment.posted", one) for one in adjustments), at=at)
 
 
 def take_back(
@@ -174,8 +173,7 @@ def take_back(
     ended = _ended(reason, by=by, at=at)
     _advance(adjustments, _STATE.POSTED, _STATE.UNDONE, **ended)
     ledger.post([reversal(one) for one in adjustments], at=at)
-    for one in adjustments:
-        _tell("adjustment.undone", one, at=at)
+    writing.emit(*(_fact("adjustment.undone", one) for one in adjustments), at=at)
 
 
 def refuse_nonsense(
@@ -290,8 +288,8 @@ def _said_missing(error: NotEnough, adjustments: Iterable[Adjustment]) -> str:
     }
 
 
-def _tell(type: str, adjustment: Adjustment, *, at: datetime) -> None:
-    """Tell the host application what has happened to a balance."""
+def _fact(type: str, adjustment: Adjustment) -> writing.Fact:
+    """What has happened to a balance, for host applications."""
     said = {
         "adjustment": adjustment.pk,
         "customer_id": adjustment.member.customer_id,
@@ -300,5 +298,4 @@ def _tell(type: str, adjustment: Adjustment, *, at: datetime) -> None:
         "reason": adjustment.reason,
         "note": adjustment.member_note,
     }
-    member = adjustment.member
-    writing.emit(type, key=f"{adjustment.pk}", data=said, member=member, at=at)
+    return writing.Fact(type, f"{adjustment.pk}", said, adjustment.member)

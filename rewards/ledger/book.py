@@ -146,7 +146,7 @@ class _Book:
             if (change := balance - self.before.get(pot, 0))
         ]
         bulk.increase(Account, "balance", sorted(changes))
-        debts.tell(self._opened(ids), at=self.at)
+        debts.tell([*self._opened(ids)], at=self.at)
 
     def _opened(self, ids: Sequence[int]) -> Iterator[debts.Opened]:
         """The debts that are made here and stand."""

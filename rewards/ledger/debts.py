@@ -1,6 +1,6 @@
 """What members owe, and for which purchase or adjustment."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from django.db.models import Q, Sum
 from rewards.ledger.postings import Pot
 from rewards.models import Account, Adjustment, Member, Purchase, Transfer, Unit
 from rewards.outbox import writing
+from rewards.outbox.writing import Fact
 
 _KIND = Account.Kind
 _ORIGIN = ("purchase_id", "adjustment_id")
@@ -26,21 +27,26 @@ class Opened(NamedTuple):
     purchase_id: int | None
 
 
-def tell(opened: Iterable[Opened], *, at: datetime) -> None:
+def tell(opened: Sequence[Opened], *, at: datetime) -> None:
     """Tell host applications of new debts, and which order each is for."""
+    if not opened:
+        return
+    members = Member.objects.in_bulk([debt.pot.member_id for debt in opened])
+    units = Unit.objects.in_bulk([debt.pot.unit_id for debt in opened])
+    orders = Purchase.objects.only("order_key").in_bulk(
+        [debt.purchase_id for debt in opened if debt.purchase_id]
+    )
+    facts = []
     for debt in opened:
-        member = Member.objects.get(pk=debt.pot.member_id)
-        order = Purchase.objects.filter(pk=debt.purchase_id or 0).values_list(
-            "order_key"
-        )
+        member, order = members[debt.pot.member_id], orders.get(debt.purchase_id or 0)
         data = {
             "customer_id": member.customer_id,
-            "unit": Unit.objects.get(pk=debt.pot.unit_id).code,
+            "unit": units[debt.pot.unit_id].code,
             "amount": debt.amount,
-            "purchase": order[0][0] if order else None,
+            "purchase": order and order.order_key,
         }
-        key = str(debt.transfer_id)
-        writing.emit("debt.opened", key=key, data=data, member=member, at=at)
+        facts.append(Fact("debt.opened", str(debt.transfer_id), data, member))
+    writing.emit(*facts, at=at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 import structlog
@@ -103,8 +104,8 @@ def expire_together(ids: Sequence[int], *, at: datetime) -> int:
         interlock.enter()
         lots = _lock(ids)
         ledger.post([_posting(lot) for lot in lots], at=at)
-        for lot in lots:
-            _tell("points.expired", _name(lot), lot, lot.remaining, at=at)
+        told = (_fact("points.expired", _name(lot), lot) for lot in lots)
+        writing.emit(*told, at=at)
     return len(lots)
 
 
@@ -147,21 +148,24 @@ def _warn(unit_id: int, ahead: timedelta, *, at: datetime) -> int:
         expires_at__gt=at,
         expires_at__lte=at + ahead,
     )
-    lots = list(soon.select_related("account__member", "account__unit")[:BATCH])
+    named = soon.select_related("account__member", "account__unit")
+    # In one order: another worker may tell of the same ones, and each is told once.
+    lots = sorted(named[:BATCH], key=attrgetter("pk"))
     with transaction.atomic():
-        for lot in lots:
-            if Lot.objects.filter(pk=lot.pk, warned_at=None).update(warned_at=at):
-                _tell("points.expiring", str(lot.pk), lot, lot.remaining, at=at)
+        ids = [lot.pk for lot in lots]
+        Lot.objects.filter(pk__in=ids, warned_at=None).update(warned_at=at)
+        told = (_fact("points.expiring", str(lot.pk), lot) for lot in lots)
+        writing.emit(*told, at=at)
     return len(lots)
 
 
-def _tell(type: str, key: str, lot: Lot, amount: int, *, at: datetime) -> None:
+def _fact(type: str, key: str, lot: Lot) -> writing.Fact:
     member = lot.account.member
     assert member is not None and lot.expires_at is not None  # it is a member's lot
     data = {
         "customer_id": member.customer_id,
         "unit": lot.account.unit.code,
-        "amount": amount,
+        "amount": lot.remaining,
         "expires_at": lot.expires_at.isoformat(),
     }
-    writing.emit(type, key=key, data=data, member=member, at=at)
+    return writing.Fact(type, key, data, member)

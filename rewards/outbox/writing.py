@@ -5,39 +5,46 @@ A rolled-back fact tells nobody, and a repeated one is told once.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rewards.models import Endpoint, Member, Message, Redemption
 
 
-def emit(
-    type: str,
-    *,
-    key: str,
-    data: Mapping[str, Any],
-    member: Member | None = None,
-    at: datetime,
-) -> None:
-    """Tell a fact to every active endpoint that wants its type.
+class Fact(NamedTuple):
+    """Something that host applications may want to know.
 
-    ``key`` names the fact among those of its type; ``data`` is plain JSON. ``member``
-    is whom it is about: erasing that member clears what the message says.
+    ``key`` names it among those of its type; ``data`` is plain JSON. ``member`` is whom
+    it is about: erasing that member clears what its messages say.
     """
-    endpoints = Endpoint.objects.filter(active=True)
-    wanting = [one for one in endpoints if not one.events or type in one.events]
-    said = {"type": type, "timestamp": _instant(at), "data": dict(data)}
+
+    type: str
+    key: str
+    data: Mapping[str, Any]
+    member: Member | None = None
+
+
+def emit(*facts: Fact, at: datetime) -> None:
+    """Tell each fact to every active endpoint that wants its type."""
+    endpoints = list(Endpoint.objects.filter(active=True)) if facts else ()
     _write(
-        Message(
-            kind=Message.Kind.EVENT,
-            type=type,
-            key=f"{type} {key}",
-            endpoint=endpoint,
-            member=member,
-            payload=said,
-            due_at=at,
-            created_at=at,
-        )
-        for endpoint in wanting
+        _event(fact, endpoint, at=at)
+        for fact in facts
+        for endpoint in endpoints
+        if not endpoint.events or fact.type in endpoint.events
+    )
+
+
+def _event(fact: Fact, endpoint: Endpoint, *, at: datetime) -> Message:
+    said = {"type": fact.type, "timestamp": _instant(at), "data": dict(fact.data)}
+    return Message(
+        kind=Message.Kind.EVENT,
+        type=fact.type,
+        key=f"{fact.type} {fact.key}",
+        endpoint=endpoint,
+        member=fact.member,
+        payload=said,
+        due_at=at,
+        created_at=at,
     )
 
 

@@ -24,6 +24,7 @@ from rewards.models import (
     Transfer,
 )
 from rewards.outbox import writing
+from rewards.outbox.writing import Fact
 from rewards.privacy import identity, tombstones
 from rewards.privacy.residues import Leaving, Names
 from rewards.settling.settlement import settle
@@ -121,7 +122,7 @@ def _bury(
         certificate={"gone": gone, "kept": _kept(leaving)},
     )
     said = {"token": leaving.names.token}
-    writing.emit("member.erased", key=str(tombstone.pk), data=said, at=at)
+    writing.emit(Fact("member.erased", str(tombstone.pk), said), at=at)
     return tombstone
 
 

@@ -18,13 +18,13 @@ def take(
 ) -> None:
     """Note that the redemption has come to its status, and tell it."""
     step = note(redemption, reason=reason, by=by, at=at)
-    writing.emit(
+    fact = writing.Fact(
         f"redemption.{redemption.status}",
-        key=str(step.pk),  # it may come to review twice
-        data=_facts(redemption),
-        member=redemption.member,
-        at=at,
+        str(step.pk),  # it may come to review twice
+        _said_of(redemption),
+        redemption.member,
     )
+    writing.emit(fact, at=at)
 
 
 def note(
@@ -52,7 +52,7 @@ def was_in_doubt(redemption: Redemption) -> bool:
     return Redemption.Status.REVIEW in on_its_way
 
 
-def _facts(redemption: Redemption) -> dict[str, Any]:
+def _said_of(redemption: Redemption) -> dict[str, Any]:
     """What the API says of it too, as plain JSON."""
     return {
         "id": redemption.public_id,

@@ -1,5 +1,9 @@
 """Tests of what is written to the outbox: once a fact, and only with the fact."""
 
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -7,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from rewards.models import Endpoint, Message
+from rewards.ledger import expiries
+from rewards.models import Endpoint, Member, Message
 from rewards.outbox import writing
 from tests.builders import NOW, make_endpoint, make_member
+from tests.rewards.adjusting import adjust, apply, check, clerk, make_units, undo
 from tests.rewards.sending import call_of, redeem_by_call, tell
+from tests.rewards.spending import spend
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +26,7 @@ def test_an_event_says_its_type_its_time_and_the_fact() -> None:
     make_endpoint()
     alice = make_member()
     data = {"customer_id": "alice", "amount": 5}
-    writing.emit("points.expired", key="1", data=data, member=alice, at=NOW)
+    writing.emit(writing.Fact("points.expired", "1", data, alice), at=NOW)
     message = Message.objects.get()
     assert message.payload == {
         "type": "points.expired",
@@ -54,6 +61,58 @@ def test_where_nobody_listens_one_small_query_is_all_there_is() -> None:
         tell()
     assert len(queries) == 1
     assert not Message.objects.exists()
+
+
+def test_many_facts_take_as_many_queries_as_one() -> None:
+    make_endpoint("one")
+    make_endpoint("other", events=["a.b"])
+    facts = [writing.Fact("a.b", str(n), {"n": n}) for n in range(20)]
+    with CaptureQueriesContext(connection) as queries:
+        writing.emit(*facts, writing.Fact("c.d", "1", {}), at=NOW)
+        writing.emit(at=NOW)
+    assert len([q for q in queries if "POINT" not in q["sql"]]) == 2
+    assert Message.objects.count() == 41
+
+
+class TestBatches:
+    """Whatever is worked in batches asks once a batch who wants to be told."""
+
+    @pytest.fixture(autouse=True)
+    def six_members(self) -> None:
+        make_units()
+        make_endpoint()
+        for n in range(6):
+            make_member(f"m{n}")
+
+    @staticmethod
+    def told(work: Callable[[], object]) -> dict[str, int]:
+        """What was told since, by type, and how often endpoints were asked for."""
+        before = Message.objects.count()
+        with CaptureQueriesContext(connection) as queries:
+            work()
+        types = Message.objects.order_by("pk").values_list("type", flat=True)[before:]
+        asked = [q for q in queries if 'FROM "rewards_endpoint"' in q["sql"]]
+        return {**Counter(types), "asked": len(asked)}
+
+    def test_a_file_its_undoing_and_the_debts_of_that(self) -> None:
+        ann, bea = clerk("ann"), clerk("bea")
+        lines = [f"m{n},points,100" for n in range(6)]
+        bulk = check("\n".join(["customer_id,unit,amount", *lines]), by=ann)
+        given = self.told(lambda: apply(bulk, by=bea))
+        assert given == {"adjustment.posted": 6, "asked": 1}
+        for n in range(6):
+            spend(60, name=f"spent-{n}", customer_id=f"m{n}")
+        undone = self.told(lambda: undo(bulk, by=bea))
+        assert undone == {"adjustment.undone": 6, "debt.opened": 6, "asked": 2}
+
+    def test_warnings_and_expiries(self) -> None:
+        ann = clerk("ann")
+        for member in Member.objects.all():
+            adjust(member, 100, by=ann, expires_after_days=30)
+        warned = self.told(lambda: expiries.warn(at=NOW + timedelta(days=25)))
+        assert warned == {"points.expiring": 6, "asked": 1}
+        gone = self.told(lambda: expiries.expire(at=NOW + timedelta(days=40)))
+        assert gone == {"points.expired": 6, "asked": 1}
 
 
 def test_what_is_rolled_back_is_told_to_nobody() -> None:
