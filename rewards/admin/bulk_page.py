@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from merchants.admin.tables import Table
 from rewards.admin.mixins import link
+from rewards.bulks import checking
 from rewards.bulks.working import UNDER_WAY
 from rewards.models import Adjustment, Bulk, Unit
 from rewards.money import unit_amount
@@ -79,6 +80,20 @@ def _cards(bulk: Bulk) -> Iterator[dict[str, str]]:
                 "value": unit_amount(amount, unit=units[code]),
                 "note": members,
             }
+    yield from map(_unavailable, checking.unavailable(bulk))
+
+
+def _unavailable(short: checking.Unavailable) -> dict[str, str]:
+    said = ngettext(
+        "%d member has less available than the file takes, and keeps it.",
+        "%d members have less available than the file takes, and keep it.",
+        short.lines,
+    )
+    return {
+        "title": _("Would fail, %s") % short.unit.code,
+        "value": unit_amount(short.amount, unit=short.unit),
+        "note": said % short.lines,
+    }
 
 
 def _faults(bulk: Bulk) -> Table | None:

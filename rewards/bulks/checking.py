@@ -6,15 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Count, F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from rewards import adjustments, bulk
 from rewards.bulks.reading import COLUMNS, Fault, Line, read
-from rewards.models import Adjustment, Bulk, Freeze, Member, Reason, Unit
+from rewards.models import Account, Adjustment, Bulk, Freeze, Member, Reason, Unit
 from rewards.money import typed
 from rewards.refusals import Refused
 
@@ -77,6 +79,33 @@ def check(
         asked_at=at,
     )
     return _store(found, dry)
+
+
+class Unavailable(NamedTuple):
+    """Lines of a unit that take more than there is: how many, and how much in all."""
+
+    unit: Unit
+    lines: int
+    amount: int
+
+
+def unavailable(bulk: Bulk) -> list[Unavailable]:
+    """What waits and would fail now: what a member hasn't got is not taken, in no part.
+
+    By unit; amounts are negative, in its smallest step.
+    """
+    waiting = bulk.adjustments.filter(state=Adjustment.State.WAITING, amount__lt=0)
+    available = Account.objects.filter(
+        member=OuterRef("member"), unit=OuterRef("unit"), kind=Account.Kind.AVAILABLE
+    )
+    held = Coalesce(Subquery(available.values("balance")), 0)
+    short = waiting.alias(held=held).filter(held__lt=-F("amount"))
+    counted = short.order_by("unit_id").values_list("unit_id")
+    units = Unit.objects.in_bulk()
+    return [
+        Unavailable(units[unit_id], lines, amount)
+        for unit_id, lines, amount in counted.annotate(Count("pk"), Sum("amount"))
+    ]
 
 
 def _store(found: Bulk, dry: _Dry) -> Bulk:

@@ -63,6 +63,8 @@ def test_from_a_file_to_balances_and_back(ann: Client, bea: Client) -> None:
         "500 points",
         "$3.02",
         "-20 points",
+        "Would fail, points",
+        "1 member has less available than the file takes",
         "other than ann",
     ):
         assert words in said
@@ -70,6 +72,9 @@ def test_from_a_file_to_balances_and_back(ann: Client, bea: Client) -> None:
     assert offered(ann, bulk) == {"drop"}
     assert "t approve of it" in text_of(ann.post(page_of(bulk, "approve")))
     assert offered(bea, bulk) == {"approve", "drop"}
+    assert "Would fail, points: -20 points" in text_of(
+        bea.get(page_of(bulk, "approve"))
+    )
     bea.post(page_of(bulk, "approve"))
     assert offered(ann, bulk) == {"apply", "drop"}
     ann.post(page_of(bulk, "apply"))

@@ -9,7 +9,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from rewards import adjustments
 from rewards.bulks import checking, deciding, reading, working
 from rewards.leases import hold
-from rewards.models import Adjustment, Bulk, Freeze, Lot, Member, Transfer
+from rewards.models import Adjustment, Bulk, Freeze, Lot, Member, Transfer, Unit
 from rewards.refusals import Refused
 from rewards.verification import checks
 from tests.builders import NOW, balances, make_member
@@ -81,6 +81,19 @@ def test_a_dry_run_moves_nothing_and_says_what_would_happen(ann: User) -> None:
     assert lines[0].expires_after_days == 30
     assert (lines[1].reason, lines[1].note) == ("campaign", "Spring campaign")
     assert not Transfer.objects.exists()
+
+
+def test_a_dry_run_counts_what_members_do_not_have(ann: User, bea: User) -> None:
+    for name, amount in (("bob", 10), ("carol", 30)):
+        adjust(Member.objects.get(customer_id=name), amount, by=bea)
+    lines = "alice,points,-5\nbob,points,-20\ncarol,points,-30\nbob,USD,3.02\n"
+    bulk = check(HEADER + lines, by=ann)
+    points = Unit.objects.get(code="points")
+    assert checking.unavailable(bulk) == [(points, 2, -25)]
+    adjust(Member.objects.get(customer_id="bob"), 10, by=bea)
+    assert checking.unavailable(bulk) == [(points, 1, -5)], "as it is now"
+    apply(bulk, by=bea)
+    assert (bulk.failed, checking.unavailable(bulk)) == (1, [])
 
 
 def test_a_file_is_applied_and_undone_to_nothing(ann: User, bea: User) -> None:
