@@ -32,7 +32,7 @@ def close_days(*, at: datetime) -> list[date]:
     """Close every day whose turn has come and whose comparison is there."""
     closed = []
     for day in days.closable(at=at):
-        network = _network(day, at=at)
+        network = network_of(day, at=at)
         if network is None:
             break
         try:
@@ -64,8 +64,11 @@ def answer(done: Reconciliation) -> Answer:
     return Answer(frozenset(_asked()), dict(sums), dict(listed))
 
 
-def _network(day: date, *, at: datetime) -> Answer | str | None:
-    """The network's answer or why there is none; None while it is waited for."""
+def network_of(day: date, *, at: datetime) -> Answer | str | None:
+    """The network's answer or why there is none; None while it is waited for.
+
+    Asks for the comparison where nobody has.
+    """
     if not settings.BUTTON_API_KEY:
         return NO_KEY
     if not _asked():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 
 from ingestion import alarms, closing, sweeps
 from ingestion.accounts import discover, tell_new
@@ -23,17 +23,18 @@ from rewards.leases import Busy, hold
 
 AFTER_TROUBLE = timedelta(minutes=10)
 LONGEST = timedelta(minutes=5)  # no job may take longer; see its task's limit
+OUT_OF_TIME = "It was stopped when the four minutes of a worker were over."
 Work = Callable[[ButtonClient, datetime], object]
 
 log = structlog.get_logger(__name__)
 
 
 class Periodic(NamedTuple):
-    """A job's rhythm, and whether it needs Button."""
+    """A job's rhythm, and the command that does the same without a limit of time."""
 
     every: timedelta
     work: Work
-    asks_button: bool = True
+    by_hand: str = ""
 
 
 def _tell(client: ButtonClient, at: datetime) -> None:
@@ -43,7 +44,9 @@ def _tell(client: ButtonClient, at: datetime) -> None:
 
 PERIODIC = {
     "accounts": Periodic(timedelta(days=1), lambda c, at: discover(c, at=at)),
-    "catalogue": Periodic(timedelta(hours=6), lambda c, at: sync_catalogue(c, at=at)),
+    "catalogue": Periodic(
+        timedelta(hours=6), lambda c, at: sync_catalogue(c, at=at), "sync_catalogue"
+    ),
     "open orders": Periodic(
         timedelta(days=1), lambda c, at: sweeps.reread_open_orders(at=at)
     ),
@@ -51,20 +54,15 @@ PERIODIC = {
     "comparisons": Periodic(
         timedelta(minutes=1), lambda c, at: sweeps.compare_next(c, at=at)
     ),
-    "alarms": Periodic(timedelta(minutes=1), _tell, asks_button=False),
+    "alarms": Periodic(timedelta(minutes=1), _tell),
     "stores": Periodic(
         timedelta(minutes=15),
         lambda c, at: alarms.check(at=at, looking=alarms.EACH_QUARTER),
-        asks_button=False,
     ),
-    "daily closes": Periodic(
-        timedelta(minutes=10),
-        lambda c, at: closing.close_days(at=at),
-        asks_button=False,
+    Job.CLOSES: Periodic(
+        timedelta(minutes=10), lambda c, at: closing.close_days(at=at), "close_days"
     ),
-    "pruning": Periodic(
-        timedelta(days=1), lambda c, at: sweeps.prune(at=at), asks_button=False
-    ),
+    "pruning": Periodic(timedelta(days=1), lambda c, at: sweeps.prune(at=at)),
 }
 
 
@@ -74,8 +72,7 @@ def run_due(client: ButtonClient, *, at: datetime) -> list[str]:
 
 
 def _run(name: str, client: ButtonClient, *, at: datetime) -> bool:
-    periodic = PERIODIC[name]
-    if periodic.asks_button and not settings.BUTTON_API_KEY:
+    if not settings.BUTTON_API_KEY and name not in Job.ASK_NOBODY:
         return False
     job, _ = Job.objects.get_or_create(name=name)
     try:
@@ -83,27 +80,37 @@ def _run(name: str, client: ButtonClient, *, at: datetime) -> bool:
             job.refresh_from_db()
             if job.due_at and job.due_at > at:
                 return False
-            _work(job, periodic, client, at=at)
+            _work(job, PERIODIC[name], client, at=at)
     except Busy:
         return False
     return True
 
 
 def _work(job: Job, periodic: Periodic, client: ButtonClient, *, at: datetime) -> None:
+    again = at + min(AFTER_TROUBLE, periodic.every)
     try:
         periodic.work(client, at)
     except SoftTimeLimitExceeded:
+        connection.close()  # it may be in the middle of a query
+        log.error("job_out_of_time", job=job.name)
+        _note(job, due_at=again, error=OUT_OF_TIME + _advice(periodic))
         raise
     except ButtonError as error:
         log.warning("job_failed", job=job.name, error=str(error))
-        _note(job, due_at=at + min(AFTER_TROUBLE, periodic.every), error=str(error))
+        _note(job, due_at=again, error=str(error))
     except Exception as error:
         log.exception("job_failed", job=job.name)
         what = f"{type(error).__name__}: {error}"[:1000]
-        _note(job, due_at=at + min(AFTER_TROUBLE, periodic.every), error=what)
+        _note(job, due_at=again, error=what)
     else:
         done = datetime.now(UTC)
         _note(job, due_at=at + periodic.every, error="", finished_at=done)
+
+
+def _advice(periodic: Periodic) -> str:
+    if not periodic.by_hand:
+        return ""
+    return f" Run `manage.py {periodic.by_hand}` once: it takes as long as it takes."
 
 
 def _note(job: Job, **values: object) -> None:

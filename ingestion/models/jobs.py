@@ -9,6 +9,10 @@ from rewards.models import Leased
 class Job(Leased):
     """A piece of periodic work. Two beats that fire at once find it done or held."""
 
+    CLOSES = "daily closes"
+    ASK_NOBODY = ("alarms", "stores", CLOSES, "pruning")
+    """What Button isn't asked for, and so goes on without a key."""
+
     name = models.CharField(_("name"), max_length=64, primary_key=True)
     due_at = models.DateTimeField(_("due"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

@@ -1,17 +1,20 @@
 """Closing days against Button: asked first, and closed without it in the end."""
 
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from ingestion import closing, sweeps
 from ingestion.button.client import ButtonClient
 from ingestion.button.sandbox import Sandbox
-from ingestion.models import Poll, Reconciliation
+from ingestion.models import Job, Poll, Reconciliation
+from rewards.closing import closes, days
+from rewards.leases import hold
 from rewards.models import Close, NetworkAccount, Transfer
-from tests.builders import publish_program
+from tests.builders import publish_program, report, rule, settle_reports
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,3 +135,78 @@ def test_days_that_were_missed_are_closed_one_after_another(
     assert closing.close_days(at=next_morning() + 3 * DAY) == [
         (today() + n * DAY).date() for n in range(4)
     ]
+
+
+def close_by_hand() -> list[str]:
+    out = StringIO()
+    call_command("close_days", stdout=out)
+    return [line.rsplit(",", 1)[0] for line in out.getvalue().splitlines()]
+
+
+@pytest.fixture
+def three_days_ago() -> date:
+    """The last three days are to be closed, with three transfers on the first."""
+    publish_program(rule())
+    today = (datetime.now(UTC) - days.SETTLES).replace(hour=12)
+    at = today - 3 * DAY
+    settle_reports(
+        *(report(order_id=f"o{n}", transaction_id=f"t{n}") for n in range(3)), at=at
+    )
+    return at.date()
+
+
+def test_by_hand_every_day_is_closed_however_long_it_takes(
+    three_days_ago: date,
+) -> None:
+    names = [f"{three_days_ago + n * DAY}, {n + 1} of 3" for n in range(3)]
+    closed = [f"{name}: closed, 0 transfers" for name in names]
+    closed[0] = f"{names[0]}: closed, 3 transfers"
+    assert close_by_hand() == closed
+    assert close_by_hand() == ["No day is to be closed."]
+    assert Close.objects.count() == 3
+
+
+def test_by_hand_button_is_asked_first(button: Sandbox, three_days_ago: date) -> None:
+    call_command("poll_transactions")
+    assert len(close_by_hand()) == 3
+    assert set(Close.objects.values_list("figures__network", flat=True)) == {""}
+    assert Reconciliation.objects.exclude(finished_at=None).count() == 3
+
+
+def test_by_hand_a_day_that_button_does_not_tell_of_waits(
+    button: Sandbox, three_days_ago: date
+) -> None:
+    call_command("poll_transactions")
+    button.faults.set("broken", probability=1)
+    with pytest.raises(CommandError, match=f"{three_days_ago} could not be compared"):
+        close_by_hand()
+    assert not Close.objects.exists()
+
+
+def test_stopped_by_hand_it_leaves_whole_days_and_goes_on(
+    three_days_ago: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+
+    def stop(close: Close, *args: Any, **kwargs: Any) -> None:
+        begun.append(close)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        fill(close, *args, **kwargs)
+
+    fill = closes._fill
+    monkeypatch.setattr(closes, "_fill", stop)
+    with pytest.raises(KeyboardInterrupt):
+        close_by_hand()
+    assert Close.objects.get().day == three_days_ago
+    assert Job.objects.get().held_until is None
+    assert len(close_by_hand()) == 2
+
+
+def test_by_hand_and_by_a_worker_it_is_done_by_one(three_days_ago: date) -> None:
+    with (
+        hold(Job.objects.create(name=Job.CLOSES)),
+        pytest.raises(CommandError, match="A worker is closing days"),
+    ):
+        close_by_hand()
+    assert not Close.objects.exists()

@@ -1,16 +1,22 @@
 """Periodic work: done once however many beats fire, and never lost by a failure."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import call_command
+from django.db import connection
 
-from ingestion import jobs, sweeps
+from ingestion import closing, jobs, sweeps
 from ingestion.accounts import discover
+from ingestion.alarms import EACH_MINUTE, check
 from ingestion.button.client import ButtonClient
 from ingestion.button.sandbox import Sandbox
-from ingestion.models import Job, Poll, Reconciliation, Refusal, Window
+from ingestion.models import Alarm, Job, Poll, Reconciliation, Refusal, Window
 from ingestion.polling import poll_due
 from ingestion.reconciliation import begin
 from rewards.leases import hold
@@ -19,7 +25,7 @@ from tests.builders import balances, publish_program
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def now() -> datetime:
@@ -60,6 +66,65 @@ def test_a_failure_is_noted_and_tried_again(
     failed.refresh_from_db()
     assert failed.error == ""
     assert Poll.objects.exists()
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """As Celery does it: by a signal, wherever the work is just then."""
+
+    def stop(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+SLOW = {
+    "postgresql": "SELECT pg_sleep(20)",
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+    " WHERE i < 3000000) SELECT MAX(i) FROM n",
+}
+
+
+@pytest.mark.parametrize("key", ["sk-test", ""])
+def test_work_that_takes_too_long_is_told_with_what_to_do(
+    key: str,
+    button: Sandbox,
+    client_of_button: ButtonClient,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first close of a large database, stopped in the middle of a query."""
+
+    def closes(at: datetime) -> None:
+        connection.cursor().execute(SLOW[connection.vendor])
+
+    settings.BUTTON_API_KEY = key
+    monkeypatch.setattr(closing, "close_days", closes)
+    at = now()
+    Job.objects.bulk_create(
+        Job(name=name, due_at=at + HOUR)
+        for name in jobs.PERIODIC
+        if name not in (Job.CLOSES, "pruning")
+    )
+    with interrupted_after(0.2), pytest.raises(SoftTimeLimitExceeded):
+        jobs.run_due(client_of_button, at=at)
+    stopped = Job.objects.get(name=Job.CLOSES)
+    assert (stopped.due_at, stopped.held_until) == (at + jobs.AFTER_TROUBLE, None)
+    check(at=at, looking=EACH_MINUTE)
+    alarm = Alarm.objects.get(ended_at=None)
+    assert (alarm.kind, alarm.subject) == (Alarm.Kind.JOB_FAILING, Job.CLOSES)
+    assert "Run `manage.py close_days` once" in alarm.text
+    assert jobs.run_due(client_of_button, at=at) == ["pruning"]
+    monkeypatch.undo()
+    jobs.run_due(client_of_button, at=at + jobs.AFTER_TROUBLE)
+    check(at=at + jobs.AFTER_TROUBLE, looking=EACH_MINUTE)
+    assert not Alarm.objects.filter(ended_at=None).exists()
 
 
 def test_without_a_key_nothing_asks_button(
