@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -111,7 +111,7 @@ class CloseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, FinanceReports):
         return super().render_change_form(request, context, *args, **kwargs)
 
     @action(
-        description=gettext_lazy("Sign off"),
+        description=gettext_lazy("Sign off this day"),
         permissions=["sign"],
         url_path="sign",
         icon="how_to_reg",
@@ -128,8 +128,8 @@ class CloseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, FinanceReports):
         question = Question(
             title=_("Sign off %s?") % close,
             explanation=_(
-                "You answer for the figures of this day. The seal of its books is"
-                " checked first. It can't be taken back."
+                "You answer for the figures of this day, which was closed by itself."
+                " The seal of its books is checked first. It can't be taken back."
             ),
             lines=[*signing.obstacles(close)],
             submit=_("Sign off"),
@@ -176,7 +176,12 @@ class CloseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, FinanceReports):
         def act(_said: dict[str, Any]) -> str:
             self.log_change(request, close, "Taken back, to be drawn up anew")
             count = closes.take_back(close)
-            return _("%d closes are taken back. They are drawn up again soon.") % count
+            said = ngettext(
+                "%d close is taken back. It is drawn up again soon.",
+                "%d closes are taken back. They are drawn up again soon.",
+                count,
+            )
+            return said % count
 
         question = Question(
             title=_("Draw up %s anew?") % close,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_close_is_signed_off_on_its_page(three: list[Close], ann: User) -> Non
     three[0].refresh_from_db()
     assert (three[0].signed_by, three[0].note) == (ann, "Fine")
     assert page("close_sign", three[0].pk) not in text_of(answer)
+
+
+def test_no_button_closes_what_is_closed_already(three: list[Close], ann: User) -> None:
+    text = text_of(client_of(ann).get(page("close_change", three[0].pk)))
+    labels = [" ".join(words.split()) for words in re.findall(r">([^<>]+)<", text)]
+    assert "Sign off this day" in labels
+    assert "All daily closes" in labels
+    assert "Close" not in labels
 
 
 def test_a_close_is_drawn_up_anew(three: list[Close], ann: User) -> None:
