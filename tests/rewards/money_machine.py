@@ -259,8 +259,18 @@ class MoneyMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_taken_back_has_expired(self) -> None:
-        """An order's points that expired are never more than it is worth."""
-        gone = Draw.objects.filter(lot__purchase__isnull=False).order_by()
+        """An order's points that expired are never more than it is worth.
+
+        Unless they were spent while it was taken back, and given back afterwards.
+        """
+        given_back = Draw.objects.filter(transfer__to_account__kind=KINDS.AVAILABLE)
+        gone = (
+            Draw.objects.filter(lot__purchase__isnull=False)
+            .exclude(
+                lot__in=given_back.exclude(transfer__source="revival").values("lot")
+            )
+            .order_by()
+        )
         sums = gone.values_list("lot__purchase_id").annotate(
             came=Sum("amount", filter=Q(transfer__source="expiry"), default=0),
             back=Sum("amount", filter=Q(transfer__source="revival"), default=0),
