@@ -4,17 +4,26 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ingestion.alarms import end_alarm, raise_alarm
 from ingestion.models import Alarm, InboundEvent
 from ingestion.replaying import REPLAYED, Replay
 from rewards import freezes, verification
+from rewards.models import Report
 from rewards.verification import Check
 from rewards.verification.checking import Broken
 
 LONGEST_WAIT = timedelta(minutes=10)
 SETTLED_SOMETHING = ("settled", "unchanged", "review")
+
+_OUTCOME = InboundEvent.Outcome
+_LEFT = Report.objects.filter(
+    purchase=OuterRef("purchase"),
+    source=OuterRef("source"),
+    received_at=OuterRef("received_at"),
+    settlement__settled_at=OuterRef("handled_at"),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +42,14 @@ def checks(*, at: datetime) -> Iterator[Check]:
     yield _check(
         "an event that was settled names its purchase",
         events.filter(outcome__in=SETTLED_SOMETHING, purchase=None),
+    )
+    yield _check(
+        "an event that was quarantined names no purchase",
+        events.filter(outcome=_OUTCOME.QUARANTINED).exclude(purchase=None),
+    )
+    yield _check(
+        "an event that settled something left its report with its purchase, then",
+        events.filter(~Exists(_LEFT), outcome__in=(_OUTCOME.SETTLED, _OUTCOME.REVIEW)),
     )
     yield _check(
         "no event waits for more than ten minutes",

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple, Self
 
 from django.db import connection
 
 EXAMPLES = 5
+APART = timedelta(days=1)
+"""What was done in turn may have times that are out of turn by so much: clocks of
+servers differ, and are put right."""
 
 
 class Broken(NamedTuple):

@@ -1,7 +1,7 @@
 """What a row says in words: reports against their digests, awards against editions."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -10,11 +10,11 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from pydantic_core import from_json
 
-from rewards.models import Edition, Member, Report, Unit
+from rewards.models import Budget, Edition, Member, Report, Unit
 from rewards.program import vocabulary
 from rewards.program.vocabulary import ProgramError
 from rewards.reports import stored_digest
-from rewards.verification.checking import Broken
+from rewards.verification.checking import APART, Broken
 
 _CHUNK = 2_000
 _COLUMNS = ("transaction_id", "status", "order_total", "commission")
@@ -85,14 +85,15 @@ def altered_purchases() -> Iterator[Broken]:
 
 
 def altered_editions() -> Iterator[Broken]:
-    """Editions that no program file could be, or not what was approved."""
+    """Editions that no program file could be, out of turn, or not what was approved."""
     units = {unit.code: unit for unit in Unit.objects.all()}
-    before = None
-    found = Edition.objects.select_related("approval").order_by("number")
+    before, published = None, datetime.min.replace(tzinfo=UTC)
+    found = Edition.objects.select_related("approval", "backtest").order_by("number")
     for number, edition in enumerate(found, start=1):
-        follows = edition.number == number and _follows(edition, before)
-        if not follows or not _sound(edition, units):
+        in_turn = edition.number == number and published <= edition.published_at + APART
+        if not (in_turn and _follows(edition, before) and _sound(edition, units)):
             yield Broken(edition.pk)
+        published = max(published, edition.published_at)
         if not edition.withdrawn_at:
             before = edition
 
@@ -102,11 +103,15 @@ def _sound(edition: Edition, units: dict[str, Unit]) -> bool:
         program = vocabulary.parse(edition.content)
     except ProgramError:
         return False
-    approved = edition.approval
+    approval, backtest = edition.approval, edition.backtest
+    about = {  # what is named and gone is about nothing
+        approval.digest if approval else edition.approval_id,
+        backtest.digest if backtest else edition.backtest_id,
+    }
     return all(
         unit.code in units and units[unit.code].decimals == unit.decimals
         for unit in program.units
-    ) and (approved is None or approved.digest == vocabulary.digest(edition.content))
+    ) and about <= {vocabulary.digest(edition.content), None}
 
 
 def _follows(edition: Edition, before: Edition | None) -> bool:
@@ -129,6 +134,26 @@ def unknown_awards() -> Iterator[Broken]:
         for edition_id, rule, unit_id, award_id, purchase_id in cursor.fetchall():
             if (rule, codes.get(unit_id)) not in known.get(edition_id, ()):
                 yield Broken(award_id, purchase_id=purchase_id)
+
+
+def unknown_budgets() -> Iterator[Broken]:
+    """Budgets that no edition's rule has, and rules whose budget isn't counted."""
+    units = dict(Unit.objects.values_list("code", "pk"))
+    limited = {
+        (rule["key"], units.get(rule["unit"]))
+        for edition in Edition.objects.iterator()
+        for rule in edition.content["rules"]
+        if rule.get("limits", {}).get("budget")
+    }
+    counted = {
+        (rule, unit_id): id
+        for id, rule, unit_id in Budget.objects.values_list("pk", "rule", "unit_id")
+    }
+    for key, id in counted.items():
+        if key not in limited:
+            yield Broken(id)
+    for rule, _ in limited - counted.keys():
+        yield Broken(rule)
 
 
 def _rules(content: dict[str, Any]) -> set[tuple[str, str]]:

@@ -134,6 +134,40 @@ class VerifyLedgerTests(TestCase):
         make_event(outcome="settled", handled_at=NOW)
         self.assert_broken("names its purchase")
 
+    def test_a_settled_event_whose_report_says_otherwise_is_found(self):
+        settle_reports(report(order_id="3"), at=NOW + timedelta(minutes=2))
+        found = Report.objects.select_related("settlement").order_by("pk")[0]
+        told = {
+            "outcome": "settled",
+            "purchase_id": found.purchase_id,
+            "source": found.source,
+            "received_at": found.received_at,
+            "handled_at": found.settlement.settled_at,
+        }
+        make_event(**told)
+        self.assertEqual(self.verify()[0], 0)
+        for number, other in enumerate(
+            (
+                {"source": "poll"},
+                {"received_at": found.received_at - timedelta(minutes=1)},
+                {"handled_at": found.received_at + timedelta(minutes=1)},
+                {"purchase_id": Purchase.objects.get(order_key="3").pk},
+            )
+        ):
+            with self.subTest(**other):
+                event = make_event(digest=bytes([number]), **told | other)
+                self.assert_broken("left its report")
+                event.delete()
+
+    def test_a_quarantined_event_with_a_purchase_is_found(self):
+        make_event(outcome="quarantined", handled_at=NOW)
+        self.assertEqual(self.verify()[0], 0)
+        purchase = Purchase.objects.first()
+        make_event(
+            digest=b"e", outcome="quarantined", handled_at=NOW, purchase=purchase
+        )
+        self.assert_broken("names no purchase")
+
     def test_at_most_five_examples_are_named(self):
         for number in range(7):
             make_event(digest=bytes([number]), received_at=NOW - timedelta(days=1))

@@ -38,8 +38,14 @@ def change_final(order: str = "1", *, at: datetime, **changes: Any) -> None:
     resolve(found, report=chosen, reason="It was returned.", by=None, at=at)
 
 
-def spend(amount: int, *, name: str = "spent", at: datetime = NOW) -> None:
-    pot = points_of("alice")
+def spend(
+    amount: int,
+    *,
+    name: str = "spent",
+    customer_id: str = "alice",
+    at: datetime = NOW,
+) -> None:
+    pot = points_of(customer_id)
     posting = Posting(
         {pot: -amount},
         Transfer.Source.REDEMPTION,

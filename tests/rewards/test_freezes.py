@@ -1,6 +1,6 @@
 """Where books don't add up they are frozen, and everybody else's go on."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -150,7 +150,7 @@ def test_a_webhook_is_answered_its_order_waits_and_is_settled_once_lifted(
     assert not [c.name for c in checks(at=NOW) if c.violations]
     root = make_superuser()
     for freeze in Freeze.objects.filter(lifted_at=None):
-        freezes.lift(freeze, reason="Mended.", by=root, at=NOW)
+        freezes.lift(freeze, reason="Mended.", by=root, at=datetime.now(UTC))
     waiting.refresh_from_db()
     assert waiting.review == ""
     assert balances("alice") == {POINTS: 91, ("points", "pending"): 155}

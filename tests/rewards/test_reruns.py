@@ -68,7 +68,7 @@ def bea() -> User:
 
 @pytest.fixture
 def once() -> Edition:
-    return publish_program(rule())
+    return publish_program(rule(), now=NOW - 9 * DAY)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_purchases_of_every_kind_are_handled(once: Edition, twice: Edition) -> N
 
 def test_a_mended_expression_pays_what_had_failed() -> None:
     halves = "100 / purchase.commission >= 0"
-    publish_program(rule(when={"expression": halves}))
+    publish_program(rule(when={"expression": halves}), now=NOW - 9 * DAY)
     mended = publish_program(rule(), now=NOW - 2 * DAY, at=NOW - DAY)
     settle_reports(order(1, commission=0))
     assert purchase("order-1").review

@@ -39,6 +39,8 @@ from tests.rewards.rerunning import (
 
 pytestmark = pytest.mark.django_db
 
+LONG_AGO = NOW - 9 * DAY
+
 
 @pytest.fixture(autouse=True)
 def invariants_hold_afterwards() -> object:
@@ -49,7 +51,7 @@ def invariants_hold_afterwards() -> object:
 
 @pytest.fixture
 def once() -> Edition:
-    return publish_program(rule())
+    return publish_program(rule(), now=LONG_AGO)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def _awards() -> Any:
 
 def test_undoing_copies_awards_whatever_limits_have_become() -> None:
     capped = {"per_member": {"amount": 100, "period": "ever"}, "budget": 1000}
-    publish_program(rule(limits=capped))
+    publish_program(rule(limits=capped), now=LONG_AGO)
     twice = publish_program(TWICE, now=NOW - 2 * DAY, at=NOW - DAY)
     settle_reports(order(1), order(2))
     assert balances() == {PENDING: 100}
@@ -114,7 +116,7 @@ def test_a_purchase_that_changed_since_is_worked_out_as_if_there_had_been_none(
 def budgeted() -> tuple[Edition, Edition]:
     """Two orders of 91, of which the second got what a budget of 100 left; and two
     editions without a budget, the second with a hold."""
-    publish_program(rule(limits={"budget": 100}))
+    publish_program(rule(limits={"budget": 100}), now=LONG_AGO)
     twice = publish_program(TWICE, now=NOW - 3 * DAY, at=NOW - 2 * DAY)
     held = publish_program(
         rule(reward=per_amount("3"), hold_days=30), now=NOW - DAY, at=NOW - HOUR
@@ -163,7 +165,7 @@ FAILS_AT_NO_COMMISSION = rule(when={"expression": "100 / purchase.commission >= 
 def test_what_was_earned_before_an_expression_failed_is_current_again(
     status: str,
 ) -> None:
-    publish_program(FAILS_AT_NO_COMMISSION)
+    publish_program(FAILS_AT_NO_COMMISSION, now=LONG_AGO)
     mended = publish_program(rule(), now=NOW - 2 * DAY, at=NOW - DAY)
     settle_reports(order(1))
     settle_reports(
@@ -178,7 +180,7 @@ def test_what_was_earned_before_an_expression_failed_is_current_again(
 
 
 def test_undoing_takes_nothing_where_the_rerun_gave_nothing() -> None:
-    publish_program(FAILS_AT_NO_COMMISSION)
+    publish_program(FAILS_AT_NO_COMMISSION, now=LONG_AGO)
     dearer = {**FAILS_AT_NO_COMMISSION, "reward": per_amount("2")}
     failing = publish_program(dearer, now=NOW - 2 * DAY, at=NOW - DAY)
     settle_reports(order(1))

@@ -1,4 +1,4 @@
-"""Redemptions and adjustments: each moved exactly what it says, and once."""
+"""Adjustments: each moved exactly what was asked for and approved, and once."""
 
 from collections.abc import Iterator
 
@@ -8,63 +8,6 @@ from rewards.models import Bulk
 from rewards.verification.checking import Broken
 
 QUERIES: dict[str, str] = {
-    "what is reserved is what open redemptions hold": """
-        SELECT a.id, a.member_id, NULL FROM rewards_account a
-        LEFT JOIN (
-            SELECT r.member_id, w.unit_id, SUM(r.amount) AS total
-            FROM rewards_redemption r JOIN rewards_reward w ON w.id = r.reward_id
-            WHERE r.status IN ('reserved', 'review')
-            GROUP BY r.member_id, w.unit_id
-        ) o ON o.member_id = a.member_id AND o.unit_id = a.unit_id
-        WHERE a.kind = 'reserved' AND a.balance <> COALESCE(o.total, 0)
-    """,
-    "every redemption moved its amount as far as its status says": """
-        SELECT r.id, r.member_id, NULL FROM rewards_redemption r
-        LEFT JOIN rewards_reward w ON w.id = r.reward_id
-        LEFT JOIN (
-            SELECT t.redemption_id,
-                SUM(CASE WHEN g.kind = 'reserved' THEN t.amount ELSE 0 END) AS taken,
-                SUM(CASE WHEN g.kind = 'redeemed' THEN t.amount ELSE 0 END) AS spent,
-                SUM(CASE WHEN f.kind = 'reserved'
-                    AND g.kind IN ('available', 'written_off')
-                    THEN t.amount ELSE 0 END) AS returned
-            FROM rewards_transfer t
-            JOIN rewards_account f ON f.id = t.from_account_id
-            JOIN rewards_account g ON g.id = t.to_account_id
-            WHERE t.redemption_id IS NOT NULL GROUP BY t.redemption_id
-        ) m ON m.redemption_id = r.id
-        WHERE w.id IS NULL OR COALESCE(m.taken, 0) <> r.amount
-            OR m.spent <> CASE WHEN r.status = 'fulfilled' THEN r.amount ELSE 0 END
-            OR m.returned <> CASE WHEN r.status = 'cancelled' THEN r.amount ELSE 0 END
-    """,
-    "every redemption stands as its last step says": """
-        SELECT r.id, r.member_id, NULL FROM rewards_redemption r
-        LEFT JOIN (
-            SELECT redemption_id, MIN(id) AS first, MAX(id) AS last
-            FROM rewards_redemptionstep GROUP BY redemption_id
-        ) m ON m.redemption_id = r.id
-        LEFT JOIN rewards_redemptionstep a ON a.id = m.first
-        LEFT JOIN rewards_redemptionstep s ON s.id = m.last
-        WHERE s.id IS NULL OR s.status <> r.status OR a.taken_at <> r.asked_at
-            OR a.status <> CASE WHEN r.needs_approval THEN 'review' ELSE 'reserved' END
-            OR (r.ended_at IS NULL AND r.status IN ('fulfilled', 'cancelled'))
-            OR (r.ended_at IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM rewards_redemptionstep e WHERE e.redemption_id = r.id
-                AND e.status = r.status AND e.taken_at = r.ended_at))
-    """,
-    "no redemption went on without the approval it needs": """
-        SELECT id, member_id, NULL FROM rewards_redemption
-        WHERE needs_approval AND approved_at IS NULL
-            AND status IN ('reserved', 'fulfilled')
-    """,
-    "every redeemed gift code is one of its reward, and nobody else has it": """
-        SELECT r.id, r.member_id, NULL FROM rewards_redemption r
-        JOIN rewards_reward w ON w.id = r.reward_id
-        LEFT JOIN rewards_giftcode c ON c.redemption_id = r.id
-        WHERE (c.id IS NOT NULL AND (c.reward_id <> r.reward_id
-                OR r.status = 'cancelled'))
-            OR (c.id IS NULL AND w.kind = 'gift_code' AND r.status <> 'cancelled')
-    """,
     "every adjustment moved its amount if it is posted, else nothing": """
         SELECT j.id, j.member_id, NULL FROM rewards_adjustment j
         LEFT JOIN (
@@ -100,6 +43,41 @@ QUERIES: dict[str, str] = {
         WHERE j.approved_by_id = j.asked_by_id OR b.approved_by_id = b.asked_by_id
             OR (j.state IN ('posted', 'undone') AND j.needs_approval
                 AND j.approved_by_id IS NULL AND b.approved_by_id IS NULL)
+    """,
+    "every adjustment was approved exactly where it had to be, when it was posted": """
+        SELECT j.id, j.member_id, NULL FROM rewards_adjustment j
+        LEFT JOIN rewards_bulk b ON b.id = j.bulk_id
+        WHERE (j.approved_at IS NULL) <> (j.approved_by_id IS NULL)
+            OR (j.state IN ('waiting', 'dropped', 'failed')
+                AND (NOT j.needs_approval OR j.approved_at IS NOT NULL))
+            OR (j.state IN ('posted', 'undone') AND CASE
+                WHEN j.bulk_id IS NOT NULL THEN NOT j.needs_approval
+                    OR j.approved_at <> b.approved_at
+                    OR j.approved_by_id <> b.approved_by_id
+                WHEN j.needs_approval THEN j.approved_at <> j.posted_at
+                    OR j.asked_at > j.approved_at
+                ELSE j.approved_at IS NOT NULL OR j.asked_at <> j.posted_at END)
+    """,
+    "every adjustment ended that was dropped or undone, and no other": """
+        SELECT id, member_id, NULL FROM rewards_adjustment
+        WHERE (ended_at IS NOT NULL) <> (state IN ('dropped', 'undone'))
+            OR (state = 'failed' AND bulk_id IS NULL)
+    """,
+    "every line of a bulk was asked for with it": """
+        SELECT j.id, j.member_id, NULL FROM rewards_adjustment j
+        LEFT JOIN rewards_bulk b ON b.id = j.bulk_id
+        WHERE (j.bulk_id IS NOT NULL) <> (j.line IS NOT NULL)
+            OR (j.bulk_id IS NOT NULL AND (b.id IS NULL OR j.reason <> b.reason
+                OR j.asked_by_id <> b.asked_by_id OR j.asked_at <> b.asked_at))
+    """,
+    "every bulk was approved before it was applied, and ended by somebody": """
+        SELECT id, NULL, NULL FROM rewards_bulk
+        WHERE (approved_at IS NULL) <> (approved_by_id IS NULL)
+            OR approved_at < asked_at
+            OR (approved_at IS NULL
+                AND state IN ('applying', 'applied', 'undoing', 'undone'))
+            OR (approved_at IS NOT NULL AND state = 'refused')
+            OR (ended_at IS NULL AND state IN ('undoing', 'undone', 'dropped'))
     """,
     "every bulk has the lines that it counted": """
         SELECT b.id, NULL, NULL FROM rewards_bulk b
