@@ -1,7 +1,8 @@
 """What the site does at start-up."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 from loyalty_site.database import refuse_unsafe
 
@@ -10,6 +11,9 @@ class LoyaltySiteConfig(AppConfig):
     name = "loyalty_site"
 
     def ready(self) -> None:
-        from loyalty_site import checks  # noqa: F401  (registers them)
+        from loyalty_site import checks, roles  # noqa: F401  (checks registers them)
 
         connection_created.connect(refuse_unsafe)
+
+        # After the last app's migrations: by then every permission exists.
+        post_migrate.connect(roles.install, sender=apps.get_app_config("ingestion"))
