@@ -138,7 +138,8 @@ MENU = [
         "items": [
             _item(_("API keys"), "key", "rewards.apikey"),
             _item(_("Staff and logins"), "badge", "auth.user"),
-            _item(_("Groups"), "groups", "auth.group"),
+            _item(_("Roles and groups"), "groups", "auth.group"),
+            _item(_("Audit log"), "history_edu", "admin.logentry"),
         ],
     },
 ]

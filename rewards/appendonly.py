@@ -8,10 +8,11 @@ from django.apps import AppConfig
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Table, and the columns that may still change (erasure reaches the customer id; an
-# edition can be withdrawn before it holds; a lot is used up; an adjustment takes its
-# course, but what was approved stays what it was).
+# Table, and the columns that may still change (erasure reaches the customer id, and
+# what staff wrote; an edition can be withdrawn before it holds; a lot is used up; an
+# adjustment takes its course, but what was approved stays what it was).
 TABLES: dict[str, tuple[str, ...]] = {
+    "django_admin_log": ("object_repr", "change_message"),
     "rewards_transfer": (),
     "rewards_draw": (),
     "rewards_lot": ("remaining", "warned_at"),

@@ -19,6 +19,7 @@ from ingestion.admin.stretches import StretchForm
 from ingestion.health.standing import progress
 from ingestion.models import Doubt, Job, Poll, Window
 from ingestion.polling import ask_for
+from merchants.admin.audit import AuditedAdmin
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards.admin.mixins import (
     DecidingAdmin,
@@ -32,7 +33,7 @@ MOST = 20
 
 
 @admin.register(Poll)
-class PollAdmin(DecidingAdmin, TabledAdmin):
+class PollAdmin(AuditedAdmin, DecidingAdmin, TabledAdmin):
     """Staff set the pace. How far it got is the poller's own business."""
 
     list_display = ("title", "state", "mark", "read_at", "due_at")

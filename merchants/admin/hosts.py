@@ -6,9 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 
 from merchants import hosts
+from merchants.admin.audit import AuditedAdmin
 from merchants.models import TrackingHost
 
 
@@ -31,7 +31,7 @@ class TrackingHostForm(forms.ModelForm):
 
 
 @admin.register(TrackingHost)
-class TrackingHostAdmin(ModelAdmin):
+class TrackingHostAdmin(AuditedAdmin):
     form = TrackingHostForm
     list_display = ("host", "note")
     search_fields = ("host", "note")

@@ -16,6 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from merchants import cleaning, hosts
+from merchants.admin.audit import AuditedAdmin
 from merchants.admin.tables import NOTHING, Table, TabledAdmin, when
 from merchants.models import CatalogueSync, Merchant, Offer
 from merchants.rates import rate_of, rates_at
@@ -85,7 +86,7 @@ class MerchantForm(forms.ModelForm):
 
 
 @admin.register(Merchant)
-class MerchantAdmin(TabledAdmin):
+class MerchantAdmin(AuditedAdmin, TabledAdmin):
     form = MerchantForm
     list_display = ("title", "external_id", "shown", "live", "gone_at", "freshness")
     list_filter = ("listed", "live", "listing", ("gone_at", EmptyFieldListFilter))

@@ -16,6 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
+from merchants.admin.audit import AuditedAdmin
 from merchants.admin.tables import Table, TabledAdmin
 from rewards.admin.backtests import DayInput
 from rewards.admin.mixins import DecidingAdmin, Question, by_now
@@ -76,7 +77,7 @@ class CodesForm(forms.Form):
 
 
 @admin.register(Reward)
-class RewardAdmin(DecidingAdmin, TabledAdmin):
+class RewardAdmin(AuditedAdmin, DecidingAdmin, TabledAdmin):
     form = RewardForm
     list_display = ("name", "kind", "price", "left", "state")
     fields = FIELDS

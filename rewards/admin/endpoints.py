@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from merchants.admin.audit import AuditedAdmin
 from merchants.admin.tables import Table, TabledAdmin
 from rewards.admin.mixins import DecidingAdmin, Question, SealedAdmin, change_url
 from rewards.admin.outbox import message_table
@@ -57,7 +58,7 @@ class EndpointForm(forms.ModelForm):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(DecidingAdmin, SealedAdmin, TabledAdmin):
+class EndpointAdmin(AuditedAdmin, DecidingAdmin, SealedAdmin, TabledAdmin):
     sealed = "sealed"
     form = EndpointForm
     list_display = ("name", "url", "state")

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from merchants.admin.audit import AuditedAdmin
 from merchants.admin.tables import Table, TabledAdmin
 from rewards.admin.adjustments import AdjustingAdmin
 from rewards.admin.erasure import ErasingAdmin
@@ -46,7 +47,9 @@ class MemberForm(forms.ModelForm):
 
 
 @admin.register(Member)
-class MemberAdmin(GrowingAdmin, TabledAdmin, StatedAdmin, AdjustingAdmin, ErasingAdmin):
+class MemberAdmin(
+    AuditedAdmin, GrowingAdmin, TabledAdmin, StatedAdmin, AdjustingAdmin, ErasingAdmin
+):
     form = MemberForm
     list_display = ("customer_id", "email", "status", "joined_at")
     search_fields = ("customer_id__exact", "email__exact")

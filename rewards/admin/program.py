@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelect2Widget
 
+from merchants.admin.audit import AuditedAdmin
 from rewards.admin.mixins import change_url
 from rewards.admin.rule_fields import ZONES
 from rewards.admin.rule_form import RuleForm, unused_key
@@ -29,7 +29,7 @@ GROUP_COLOURS = {"override": "warning", "base": "info", "bonus": "success"}
 
 
 @admin.register(Unit)
-class UnitAdmin(ModelAdmin):
+class UnitAdmin(AuditedAdmin):
     """Units stay: what was earned is counted in them. They can leave the draft."""
 
     form = UnitForm
@@ -65,7 +65,7 @@ class RuleList(ChangeList):
 
 
 @admin.register(Rule)
-class RuleAdmin(LiveRuleAdmin, MovableRuleAdmin):
+class RuleAdmin(AuditedAdmin, LiveRuleAdmin, MovableRuleAdmin):
     """Rules of the draft, in order of precedence. Nothing counts until published."""
 
     form = RuleForm
@@ -134,7 +134,7 @@ class ProgramForm(forms.ModelForm):
 
 
 @admin.register(Program)
-class ProgramAdmin(ModelAdmin):
+class ProgramAdmin(AuditedAdmin):
     """The single row of settings that the whole draft shares."""
 
     form = ProgramForm

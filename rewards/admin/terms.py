@@ -6,10 +6,10 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from merchants.admin.audit import AuditedAdmin
 from rewards.models import Terms
 from rewards.models.adjustments import ALONE
 from rewards.money import plain, typed, unit_amount
@@ -73,7 +73,7 @@ class TermsForm(forms.ModelForm):
 
 
 @admin.register(Terms)
-class TermsAdmin(ModelAdmin):
+class TermsAdmin(AuditedAdmin):
     """A unit without terms of its own has the defaults."""
 
     form = TermsForm

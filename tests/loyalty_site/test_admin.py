@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+from loyalty_site.roles import AUDITOR, ROLES
 from loyalty_site.unfold import MENU, UNFOLD
 from tests.staff import PASSWORD, client_of, make_staff, make_superuser, text_of
 
@@ -82,13 +83,24 @@ def test_staff_make_logins_without_powers(clerk: User) -> None:
 
 
 def test_groups_are_a_superusers(clerk: User) -> None:
-    group = Group.objects.create(name="support")
+    group = Group.objects.create(name="weekend helpers")
+    shipped = set(ROLES) | {AUDITOR}
     url = reverse("admin:auth_group_change", args=[group.pk])
     assert client_of(clerk).post(url, {"name": "x"}).status_code == 403
     add = reverse("admin:auth_group_add")
     assert client_of(clerk).post(add, {"name": "x"}).status_code == 403
     assert client_of(make_superuser()).get(url).status_code == 200
-    assert list(Group.objects.values_list("name", flat=True)) == ["support"]
+    names = set(Group.objects.values_list("name", flat=True))
+    assert names == {*shipped, "weekend helpers"}
+
+
+def test_a_shipped_role_stays_as_it_is() -> None:
+    root, role = client_of(make_superuser()), Group.objects.get(name="Support")
+    for verb in ("change", "delete"):
+        url = reverse(f"admin:auth_group_{verb}", args=[role.pk])
+        assert root.post(url, {"name": "x", "post": "yes"}).status_code == 403
+    role.refresh_from_db()
+    assert role.permissions.count() == len(ROLES["Support"])
 
 
 def test_nobody_is_deleted(clerk: User) -> None:

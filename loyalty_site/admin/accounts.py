@@ -10,9 +10,10 @@ from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from loyalty_site.roles import AUDITOR, ROLES
+from merchants.admin.audit import AuditedAdmin
 from rewards.members import note_changed_sign_in
 
 # Deleting many rows at once is nobody's work here; it only happens by accident.
@@ -33,7 +34,7 @@ class PasswordForm(AdminPasswordChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, ModelAdmin):
+class UserAdmin(BaseUserAdmin, AuditedAdmin):
     """Only a superuser changes staff, and what anybody may do.
 
     Nobody is deleted: what they did would lose its author. Make them inactive.
@@ -68,14 +69,21 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, ModelAdmin):
-    """A group's permissions are its members', so they are a superuser's to give."""
+class GroupAdmin(BaseGroupAdmin, AuditedAdmin):
+    """A group's permissions are its members', so they are a superuser's to give.
+
+    The roles that are shipped stay as they are: each upgrade makes them so again.
+    """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
+        return request.user.is_superuser and not _is_shipped(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_superuser
+        return request.user.is_superuser and not _is_shipped(obj)
+
+
+def _is_shipped(group: Group | None) -> bool:
+    return group is not None and (group.name in ROLES or group.name == AUDITOR)
