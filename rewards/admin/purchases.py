@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html_join
@@ -20,7 +20,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import action, display
 
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
-from rewards import decisions
+from rewards import decisions, finding
 from rewards.admin.decision_forms import AssignForm, ResolveForm
 from rewards.admin.mixins import (
     DecidingAdmin,
@@ -34,7 +34,7 @@ from rewards.admin.mixins import (
 from rewards.admin.purchase_page import purchase_tables
 from rewards.admin.receipt import receipt_page
 from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
-from rewards.models import Purchase, Report
+from rewards.models import Purchase
 from rewards.refusals import Refused
 
 
@@ -75,7 +75,9 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
     )
     list_select_related = ("merchant", "member")
     search_fields = ("order_key",)  # get_search_results says how
-    search_help_text = gettext_lazy("Order, tx- id, customer id or order number")
+    search_help_text = gettext_lazy(
+        "Order, tx- id, order number, customer id or click, in full"
+    )
     fieldsets = (
         (
             None,
@@ -138,19 +140,10 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Purchase], search_term: str
     ) -> tuple[QuerySet[Purchase], bool]:
-        """Each way of naming a purchase uses its own index, hence the union."""
         term = search_term.strip()
-        if not term:
-            return queryset, False
-        ways = (
-            Q(order_key=term),
-            Q(member__customer_id=term),
-            Q(customer_id=term, member=None),
-            Q(order_number=term),
-        )
-        ids = [Purchase.objects.filter(way).order_by().values("pk") for way in ways]
-        told = Report.objects.filter(transaction_id=term).order_by().values("purchase")
-        return queryset.filter(pk__in=told.union(*ids)), False
+        if term:
+            queryset = queryset.filter(pk__in=finding.purchases(term).values("pk"))
+        return queryset, False
 
     def get_tables(self, request: HttpRequest, obj: Purchase) -> list[Table]:
         return purchase_tables(obj)

@@ -18,3 +18,13 @@ window.addEventListener("load", () => {
     name(document.querySelector(".select2-dropdown .select2-search__field"), event.target);
   });
 });
+
+/* The slash leads to the box that finds everything. */
+window.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const box = document.getElementById("find");
+  if (!box || box.checkVisibility?.() === false) return;
+  event.preventDefault();
+  box.focus();
+});
