@@ -149,6 +149,7 @@ UNFOLD = {
     "SITE_HEADER": _("Loyalty"),
     "SITE_SYMBOL": "loyalty",
     "SITE_URL": "/",
+    "DASHBOARD_CALLBACK": "loyalty_site.desk.home.dashboard",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("rewards/admin.css")],

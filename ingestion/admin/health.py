@@ -40,7 +40,7 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": _("Health"),
         "alarms": list(_alarms(request)),
-        "figures": list(_figures(now)),
+        "figures": list(figures(now)),
         "parity": parity.by_day(at=now),
         "tables": [_polling(), *_windows(), _catalogue(now)],
         "all_alarms": reverse("admin:ingestion_alarm_changelist"),
@@ -65,7 +65,7 @@ def _seen_url(alarm: Alarm) -> str:
     return reverse("admin:ingestion_alarm_mark_this_seen", args=[alarm.pk])
 
 
-def _figures(at: datetime) -> Iterator[dict[str, str]]:
+def figures(at: datetime) -> Iterator[dict[str, str]]:
     """What stands at the top, in figures."""
     inbox = standing.Inbox.now()
     since = timesince(inbox.oldest, at, depth=1) if inbox.oldest else ""

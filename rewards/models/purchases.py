@@ -143,6 +143,7 @@ class Purchase(models.Model):
                 fields=["id"], condition=~Q(review=""), name="waiting_for_review"
             ),
             models.Index(fields=["account", "created_at"], name="by_creation"),
+            models.Index(fields=["attributed_at"], name="by_order_time"),
             models.Index(
                 fields=["merchant", "attributed_at"],
                 condition=Q(status="pending"),
