@@ -21,7 +21,7 @@ PLAIN = ENV_FILE=/dev/null DATA_DIR=.venv/data DATABASE_URL= DEBUG=true ALLOWED_
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sqlite test-postgres lint types check ci lock clean \
-	bench-settle bench-intake bench-poll bench-backtest bench-verify bench-short corruptions storm poll-storm \
+	bench-settle bench-intake bench-poll bench-backtest bench-verify bench-desk bench-short corruptions storm poll-storm \
 	redemption-storm money-storm rules-storm styles chromium sandbox-env
 
 help: ## list the targets
@@ -81,6 +81,9 @@ bench-verify: .venv/dev.stamp ## every invariant over 5,000,000 transfers
 corruptions: .venv/dev.stamp ## 200 corruptions of a database, every one found
 	$(VENV)/python -m benchmarks.corruptions
 
+bench-desk: .venv/dev.stamp ## every admin page over a million purchases
+	$(VENV)/python -m benchmarks.desk
+
 bench-short: .venv/dev.stamp ## all of them, and two of the storms, briefly
 	$(VENV)/python -m benchmarks.settle --short
 	$(VENV)/python -m benchmarks.intake --short
@@ -91,6 +94,7 @@ bench-short: .venv/dev.stamp ## all of them, and two of the storms, briefly
 	$(VENV)/python -m benchmarks.backtest --short
 	$(VENV)/python -m benchmarks.money_storm --short
 	$(VENV)/python -m benchmarks.verify --short
+	$(VENV)/python -m benchmarks.desk --short
 	$(VENV)/python -m benchmarks.corruptions --short
 
 storm: .venv/dev.stamp ## deliveries under kill -9, then every invariant

@@ -147,12 +147,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     purchases = SHORT if options.short else PURCHASES
     with world.database():
-        prepare(purchases)
+        prepare(purchases, members=purchases // MEMBERS_IN)
         seconds = measure()
     return 0 if options.short else int(seconds > GOAL)
 
 
-def prepare(purchases: int) -> None:
+def prepare(purchases: int, *, members: int) -> None:
     """Publish a program and write the ledger that it would have given."""
     from merchants.models import Merchant
     from rewards.models import NetworkAccount, Reward, Unit
@@ -166,7 +166,6 @@ def prepare(purchases: int) -> None:
     )
     points = Unit.objects.get(code="points")
     Reward.objects.create(key="r", name="R", kind="manual", unit=points, minimum=1)
-    members = purchases // MEMBERS_IN
     with world.connect() as connection:
         # As a replica would: no trigger guards the history, no foreign key asks.
         connection.execute("SET session_replication_role = replica")

@@ -10,6 +10,10 @@ from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from loyalty_site.roles import AUDITOR, ROLES
@@ -74,6 +78,14 @@ class GroupAdmin(BaseGroupAdmin, AuditedAdmin):
 
     The roles that are shipped stay as they are: each upgrade makes them so again.
     """
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "may") if _is_shipped(obj) else ("name", "permissions")
+
+    @display(description=gettext_lazy("may"))
+    def may(self, group: Group) -> SafeString:
+        held = group.permissions.select_related("content_type")
+        return format_html_join("", "<p>{}</p>", ((one.name,) for one in held))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

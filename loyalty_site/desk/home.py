@@ -26,7 +26,7 @@ ORDERS = "rewards.view_purchase"
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What this person may see of it."""
     by, now = staff(request), datetime.now(UTC)
-    queues = list(waiting(by=by))
+    queues = waiting(by=by)
     return {
         **context,
         "title": _("Home"),
@@ -35,8 +35,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "figures": list(_figures(by, now)),
         "charts": list(_charts(by, now)),
         "health": list(health_figures(now)) if by.has_perm(HEALTH) else [],
-        "nothing_yet": by.has_perm(ORDERS) and not Purchase.objects.exists(),
+        "nothing_yet": by.has_perm(ORDERS) and _is_new(now),
     }
+
+
+def _is_new(at: datetime) -> bool:
+    recent = any(day.purchases for day in figures.days(at))
+    return not recent and not Purchase.objects.exists()
 
 
 def _urgency(one: Waiting) -> bool:
