@@ -13,7 +13,7 @@ from rewards.admin import redemption_page
 from rewards.admin.mixins import DecidingAdmin, Question, by_now
 from rewards.admin.redemption_forms import ExportForm, ResultsForm
 from rewards.admin.spreadsheets import csv_response
-from rewards.redemptions import payout_files
+from rewards.redemptions import payout_files, staff
 from rewards.refusals import Refused
 
 
@@ -25,7 +25,7 @@ class PayoutFilesAdmin(DecidingAdmin):
     def has_export_permission(
         self, request: HttpRequest, object_id: str | None = None
     ) -> bool:
-        return request.user.has_perm(payout_files.PERMISSION)
+        return request.user.has_perm(staff.PAYING)
 
     @action(
         description=gettext_lazy("Payout file"),

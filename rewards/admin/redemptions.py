@@ -273,7 +273,7 @@ class RedemptionAdmin(
 
     @action(
         description=gettext_lazy("Show where to pay"),
-        permissions=["decide"],
+        permissions=["export"],
         url_path="show_details",
         icon="visibility",
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from io import StringIO
 from typing import NamedTuple
 
-from django.contrib.auth.models import AbstractBaseUser, User
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
@@ -15,10 +15,9 @@ from django.utils.translation import gettext as _
 from rewards import vault
 from rewards.models import Freeze, Redemption, RedemptionStep, Reward
 from rewards.money import plain
-from rewards.redemptions import fulfilment
+from rewards.redemptions import fulfilment, staff
 from rewards.refusals import Refused
 
-PERMISSION = "rewards.export_payouts"
 MOST = 2000
 """Payouts of one file: what a request can do before people wonder."""
 
@@ -68,7 +67,7 @@ def export(*, again: bool, by: AbstractBaseUser, at: datetime) -> list[tuple[str
     Each is noted in its history. What an earlier file has is left out, or it would be
     paid twice, unless ``again``; and so is a frozen member's. Raises Refused.
     """
-    _refuse_unentitled(by)
+    staff.refuse_unpaying(by)
     with transaction.atomic():
         found = _to_pay().select_for_update(no_key=True, of=("self",)).order_by("pk")
         frozen = Freeze.objects.filter(member=OuterRef("member"), lifted_at=None)
@@ -105,7 +104,7 @@ def apply(results: Iterable[Result], *, by: AbstractBaseUser, at: datetime) -> A
 
     The same file again does nothing. Raises Refused.
     """
-    _refuse_unentitled(by)
+    staff.refuse_unpaying(by)
     applied, told = Applied(), set()
     for result in results:
         told.add(result.number)
@@ -207,8 +206,3 @@ def _result(line: int, row: dict[str, str]) -> Result:
         reference=said["reference"][:255],
         reason=(row.get("reason") or "").strip() or _("The payout failed."),
     )
-
-
-def _refuse_unentitled(by: AbstractBaseUser) -> None:
-    if not isinstance(by, User) or not by.has_perm(PERMISSION):
-        raise Refused(_("Only who may export payouts can do this."))

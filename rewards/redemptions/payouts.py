@@ -44,7 +44,8 @@ def attach(redemption: Redemption, details: PayoutDetails) -> None:
 
 def show(redemption: Redemption, *, by: AbstractBaseUser, at: datetime) -> str:
     """Where to pay, for staff who do; noted in the history. Raises Refused."""
-    staff.refuse_unentitled(by, redemption.member)
+    staff.refuse_unpaying(by)
+    staff.refuse_own(by, redemption.member)
     if redemption.payout is None:
         raise NotRedeemable("no_payout_details", _("It is no payout."))
     with transaction.atomic():

@@ -7,6 +7,7 @@ from rewards.models import Member
 from rewards.refusals import Refused
 
 PERMISSION = "rewards.change_redemption"
+PAYING = "rewards.export_payouts"
 
 
 def refuse_unentitled(by: AbstractBaseUser, member: Member) -> None:
@@ -14,6 +15,12 @@ def refuse_unentitled(by: AbstractBaseUser, member: Member) -> None:
     if not isinstance(by, User) or not by.has_perm(PERMISSION):
         raise Refused(_("Only who may change redemptions can do this."))
     refuse_own(by, member)
+
+
+def refuse_unpaying(by: AbstractBaseUser) -> None:
+    """Refuse who isn't among those that pay, and so sees nothing of where to."""
+    if not isinstance(by, User) or not by.has_perm(PAYING):
+        raise Refused(_("Only who may export payouts can do this."))
 
 
 def refuse_own(by: AbstractBaseUser | None, member: Member) -> None:

@@ -99,7 +99,7 @@ MAY = {
     "redemption_cancel": "change_redemption",
     "redemption_ask_again": "change_redemption",
     "redemption_show_code": "change_redemption",
-    "redemption_show_details": "change_redemption",
+    "redemption_show_details": "export_payouts",
     "redemption_export_payouts": "export_payouts",
     "redemption_payout_results": "export_payouts",
 }
