@@ -27,7 +27,7 @@ class AuditedAdmin(ModelAdmin):
     ) -> Any:
         """What Django says of a form, with the values."""
         names = [name for name in form.changed_data if not _is_secret(form, name)]
-        labels = [str(form.fields[name].label) for name in names]
+        labels = [_label(form, name) for name in form.changed_data]
         told: dict[str, Any] = {"added": {}} if add else {"changed": {"fields": labels}}
         told["after"] = _values(form, names, form.cleaned_data)
         if not add:
@@ -55,12 +55,19 @@ def _written(told: dict[str, Any], request: HttpRequest) -> str:
 
 
 def _is_secret(form: Any, name: str) -> bool:
-    return isinstance(form.fields[name].widget, forms.PasswordInput)
+    """What has no field is a password, changed by a form of its own."""
+    field = form.fields.get(name)
+    return field is None or isinstance(field.widget, forms.PasswordInput)
+
+
+def _label(form: Any, name: str) -> str:
+    field = form.fields.get(name)
+    return str(field.label) if field else name
 
 
 def _values(form: Any, names: Sequence[str], source: Any) -> dict[str, str]:
     return {
-        str(form.fields[name].label): _short(_said(form.fields[name], source.get(name)))
+        _label(form, name): _short(_said(form.fields[name], source.get(name)))
         for name in names
     }
 

@@ -79,7 +79,13 @@ def test_a_password_is_never_kept() -> None:
     words = {"password1": "Quartz-Lantern-9", "password2": "Quartz-Lantern-9"}
     client.post(reverse("admin:auth_user_add"), {**said, **words})
     assert User.objects.filter(username="newcomer").exists()
-    assert "Quartz" not in LogEntry.objects.get().change_message
+    found = User.objects.get(username="newcomer")
+    url = reverse("admin:auth_user_password_change", args=[found.pk])
+    again = {"password1": "Quartz-Lantern-8", "password2": "Quartz-Lantern-8"}
+    client.post(url, {"usable_password": "true", **again})
+    added, changed = LogEntry.objects.order_by("pk")
+    assert "Quartz" not in added.change_message + changed.change_message
+    assert changed.get_change_message() == "Changed password."
 
 
 @pytest.mark.parametrize(
