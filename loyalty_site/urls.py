@@ -7,12 +7,17 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from ingestion.admin import health
-from loyalty_site.desk import search
+from loyalty_site.desk import search, server
 
 favicon = RedirectView.as_view(url=static("loyalty_site/icon.svg"))
 
 urlpatterns = [
-    path("admin/ingestion/health/", admin.site.admin_view(health.page), name="health"),
+    path(
+        "admin/ingestion/health/",
+        admin.site.admin_view(health.page),
+        {"server": server.figures, "storage": server.tables},
+        name="health",
+    ),
     path("admin/find/", admin.site.admin_view(search.page), name="find"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("rewards.api.urls")),

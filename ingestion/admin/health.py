@@ -1,6 +1,6 @@
 """The health page: what is wrong, and how intake and polling fare."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,8 +30,13 @@ MOST = 50
 
 @never_cache
 @require_safe
-def page(request: HttpRequest) -> HttpResponse:
-    """For staff who may see alarms."""
+def page(
+    request: HttpRequest,
+    *,
+    server: Callable[[datetime], Iterable[dict[str, str]]],
+    storage: Callable[[], Iterable[Table]],
+) -> HttpResponse:
+    """For staff who may see alarms. What is known of the server, the site says."""
     may = request.user.has_perm
     if not (may("ingestion.view_alarm") or may("ingestion.change_alarm")):
         raise PermissionDenied
@@ -42,7 +47,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "alarms": list(_alarms(request)),
         "figures": list(figures(now)),
         "parity": parity.by_day(at=now),
-        "tables": [_polling(), *_windows(), _catalogue(now)],
+        "server": list(server(now)),
+        "tables": [_polling(), *_windows(), _catalogue(now), *storage()],
         "all_alarms": reverse("admin:ingestion_alarm_changelist"),
     }
     return TemplateResponse(request, "admin/health.html", context)

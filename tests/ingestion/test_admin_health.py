@@ -54,6 +54,17 @@ def make_window(poll: Poll, **changes: Any) -> Window:
     return Window.objects.create(account=poll.account, **values)
 
 
+def test_the_server_says_whether_its_workers_work(root: Client) -> None:
+    assert "Start celery worker and celery beat." in text_of(root.get(HEALTH))
+    done = datetime.now(UTC) - timedelta(seconds=40)
+    Job.objects.create(name="alarms", finished_at=done)
+    page = text_of(root.get(HEALTH))
+    assert "at work" in page
+    assert "all applied" in page
+    Job.objects.update(finished_at=done - HOUR)
+    assert "silent" in text_of(root.get(HEALTH))
+
+
 def stored(model: Any) -> list[dict[str, Any]]:
     return list(model.objects.order_by("pk").values())
 
