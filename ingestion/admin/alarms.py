@@ -51,6 +51,9 @@ class OpenFilter(DropdownFilter):
 
 @admin.register(Alarm)
 class AlarmAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin):
+    empty_says = gettext_lazy(
+        "Nothing has rung yet. Alarms come by themselves and most end with their cause."
+    )
     list_display = ("title", "state", "subject", "said", "raised_at", "ended_at")
     list_filter = (OpenFilter, ("kind", ChoicesDropdownFilter))
     fields = (

@@ -60,6 +60,10 @@ class OutcomeFilter(DropdownFilter):
 
 @admin.register(InboundEvent)
 class InboundEventAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "No event has come in. Point a Button webhook at /webhooks/button/, or let "
+        "an account be polled."
+    )
     list_display = ("title", "became", "event_type", "source", "received_at", "because")
     list_filter = (OutcomeFilter, ("source", ChoicesDropdownFilter))
     fields = (

@@ -36,6 +36,9 @@ MOST = 20
 class PollAdmin(AuditedAdmin, DecidingAdmin, TabledAdmin):
     """Staff set the pace. How far it got is the poller's own business."""
 
+    empty_says = gettext_lazy(
+        "No account is polled. Accounts are found daily, once BUTTON_API_KEY is set."
+    )
     list_display = ("title", "state", "mark", "read_at", "due_at")
     list_select_related = ("account",)
     list_disable_select_all = True
@@ -138,6 +141,10 @@ class PollAdmin(AuditedAdmin, DecidingAdmin, TabledAdmin):
 
 @admin.register(Window)
 class WindowAdmin(ReadOnlyAdmin, GrowingAdmin):
+    empty_says = gettext_lazy(
+        "No stretch has been polled yet. Backfill one from the page of an account "
+        "under Polling."
+    )
     list_display = (
         *("title", "account", "stretch", "done", "rows", "news", "finished_at"),
     )
@@ -168,6 +175,9 @@ class WindowAdmin(ReadOnlyAdmin, GrowingAdmin):
 
 @admin.register(Doubt)
 class DoubtAdmin(ReadOnlyAdmin, GrowingAdmin):
+    empty_says = gettext_lazy(
+        "Nobody is in doubt: no two reports of one second contradict each other."
+    )
     list_display = ("title", "start", "end", "due_at", "settled_at")
     list_select_related = ("purchase",)
     fields = ("of_purchase", ("start", "end"), "due_at", "of_window", "settled_at")
@@ -187,6 +197,9 @@ class DoubtAdmin(ReadOnlyAdmin, GrowingAdmin):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
+    empty_says = gettext_lazy(
+        "No periodic work has been done. Start celery worker and celery beat."
+    )
     list_display = ("name", "due_at", "finished_at", "held_until", "said")
     fields = ("name", ("due_at", "finished_at"), "held_until", "error")
 

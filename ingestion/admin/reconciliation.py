@@ -24,6 +24,10 @@ MOST = 200
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "Nothing has been compared yet. Compare a month with the network, or wait "
+        "for the monthly one."
+    )
     list_display = ("stretch", "state", "orders", "finished_at", "taken_in_at")
     fields = (
         ("stretch", "state"),

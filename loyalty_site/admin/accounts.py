@@ -44,6 +44,7 @@ class UserAdmin(BaseUserAdmin, AuditedAdmin):
     Nobody is deleted: what they did would lose its author. Make them inactive.
     """
 
+    empty_says = gettext_lazy("There is nobody. Add a login.")
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = PasswordForm
@@ -78,6 +79,8 @@ class GroupAdmin(BaseGroupAdmin, AuditedAdmin):
 
     The roles that are shipped stay as they are: each upgrade makes them so again.
     """
+
+    empty_says = gettext_lazy("There are no groups.")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("name", "may") if _is_shipped(obj) else ("name", "permissions")

@@ -29,6 +29,7 @@ _COLOURS = {ADDITION: "success", CHANGE: "info", DELETION: "danger"}
 class AuditAdmin(ReadOnlyAdmin, GrowingAdmin, TabledAdmin):
     """The database itself refuses to change or delete these rows."""
 
+    empty_says = gettext_lazy("Nothing has been changed in the admin yet.")
     list_display = ("action_time", "user", "said_kind", "of_object", "in_words", "why")
     list_select_related = ("user", "content_type")
     list_filter = (

@@ -19,6 +19,7 @@ from merchants.models import Click
 
 @admin.register(Click)
 class ClickAdmin(ReadOnlyAdmin):
+    empty_says = _("Nobody has left for a store yet.")
     list_display = ("visit", "customer_id", "merchant", "clicked_at", "own_reference")
     list_select_related = ("merchant",)
     search_fields = ("reference", "customer_id", "own_reference")

@@ -32,6 +32,9 @@ class TrackingHostForm(forms.ModelForm):
 
 @admin.register(TrackingHost)
 class TrackingHostAdmin(AuditedAdmin):
+    empty_says = gettext_lazy(
+        "No host is tracked. Hosts come with the catalogue; add one that it lacks."
+    )
     form = TrackingHostForm
     list_display = ("host", "note")
     search_fields = ("host", "note")

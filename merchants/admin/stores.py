@@ -87,6 +87,9 @@ class MerchantForm(forms.ModelForm):
 
 @admin.register(Merchant)
 class MerchantAdmin(AuditedAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "There are no stores yet. They come with the first catalogue sync."
+    )
     form = MerchantForm
     list_display = ("title", "external_id", "shown", "live", "gone_at", "freshness")
     list_filter = ("listed", "live", "listing", ("gone_at", EmptyFieldListFilter))

@@ -19,6 +19,10 @@ MOST = 500
 
 @admin.register(CatalogueSync)
 class CatalogueSyncAdmin(ReadOnlyAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "The catalogue has not been synced yet. It is, daily, or by manage.py "
+        "sync_catalogue."
+    )
     list_display = ("synced_at", "source", "stores", "changed", "odd", "failed")
     list_filter = ("source",)
     list_per_page = 50

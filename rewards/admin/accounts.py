@@ -25,6 +25,10 @@ from rewards.refusals import Refused
 
 @admin.register(NetworkAccount)
 class NetworkAccountAdmin(ReadOnlyAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "No account is known. Each comes with its first order, and the API's are "
+        "found daily."
+    )
     list_display = ("title", "network", "state", "first_seen_at")
     fields = ("network", "external_id", "state", "first_seen_at")
     actions_detail = ("confirm", "leave_out")

@@ -63,6 +63,9 @@ class Waiting(admin.SimpleListFilter):
 
 @admin.register(Adjustment)
 class AdjustmentAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "Nothing was given or taken by hand. Begin on a member's page."
+    )
     list_display = (
         *("title", "of_member", "said_amount", "reason", "state_said"),
         *("asked_by", "asked_at"),

@@ -25,6 +25,7 @@ from rewards.models import ApiKey
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin, DecidingAdmin):
+    empty_says = gettext_lazy("There are no keys. Make one for your host application.")
     list_display = ("name", "said_prefix", "state", "created_at", "last_used_at")
     fields = ("name", "said_prefix", "created_at", "last_used_at", "revoked_at")
     actions_detail = ("revoke",)

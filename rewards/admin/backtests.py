@@ -78,6 +78,9 @@ class StretchForm(forms.Form):
 
 @admin.register(Backtest)
 class BacktestAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin):
+    empty_says = gettext_lazy(
+        "Nothing was tried on the history yet. Try the draft on it here."
+    )
     list_display = ("title", "stretch", "against", "total", "state", "asked_at")
     list_select_related = ("baseline",)
     fields = (("stretch", "against"), ("asked_by", "asked_at"), "finished_at")

@@ -53,6 +53,9 @@ MAY_DECIDE = (checking.UPLOADING, deciding.APPROVING)
 
 @admin.register(Bulk)
 class BulkAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin):
+    empty_says = gettext_lazy(
+        "No file was given in yet. Upload one with a line for each member."
+    )
     list_display = ("title", "name", "lines", "state_said", "asked_by", "asked_at")
     list_select_related = ("asked_by",)
     fields = (

@@ -78,6 +78,7 @@ class CodesForm(forms.Form):
 
 @admin.register(Reward)
 class RewardAdmin(AuditedAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy("There is nothing to redeem for yet. Add a reward.")
     form = RewardForm
     list_display = ("name", "kind", "price", "left", "state")
     fields = FIELDS

@@ -46,6 +46,9 @@ class SignForm(forms.Form):
 
 @admin.register(Close)
 class CloseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, FinanceReports):
+    empty_says = gettext_lazy(
+        "No day is closed yet. Each day is, on the morning after."
+    )
     list_display = ("title", "adds_up", "against_network", "transfers", "signed")
     list_select_related = ("signed_by",)
     fields = (

@@ -35,6 +35,9 @@ STATE_COLOURS = {
 
 @admin.register(Edition)
 class EditionAdmin(ReadOnlyAdmin, PublishingAdmin):
+    empty_says = gettext_lazy(
+        "No rules are published yet. Publish the draft to pay for orders."
+    )
     list_display = ("title", "state", "begins", "published_at", "published_by", "note")
     list_select_related = ("published_by",)
     fields = (

@@ -59,6 +59,10 @@ class EndpointForm(forms.ModelForm):
 
 @admin.register(Endpoint)
 class EndpointAdmin(AuditedAdmin, DecidingAdmin, SealedAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "Nobody is told anything. Add your host application's address to send it "
+        "events."
+    )
     sealed = "sealed"
     form = EndpointForm
     list_display = ("name", "url", "state")

@@ -116,6 +116,7 @@ class EraseForm(forms.Form):
 class TombstoneAdmin(ReadOnlyAdmin, GrowingAdmin, TabledAdmin):
     """Who was erased when, by whom, and what went: never who it was."""
 
+    empty_says = gettext_lazy("Nobody was erased.")
     list_display = ("title", "erased_at", "erased_by")
     fields = ("of_member", "erased_at", "erased_by")
 

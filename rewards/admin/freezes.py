@@ -20,6 +20,7 @@ from rewards.refusals import Refused
 
 @admin.register(Freeze)
 class FreezeAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin):
+    empty_says = gettext_lazy("Nothing is frozen: all books add up.")
     list_display = ("title", "subject", "check_name", "state", "frozen_at")
     list_display_links = ("title",)
     list_select_related = ("member", "purchase")

@@ -26,6 +26,9 @@ MOST = 50
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin, GrowingAdmin, TabledAdmin):
+    empty_says = gettext_lazy(
+        "Nobody holds anything yet. Accounts are made with the first transfer."
+    )
     list_display = ("title", "kind", "unit", "said_balance")
     list_display_links = ("title",)
     list_filter = (("unit", RelatedDropdownFilter), ("kind", ChoicesDropdownFilter))
@@ -63,6 +66,7 @@ class AccountAdmin(ReadOnlyAdmin, GrowingAdmin, TabledAdmin):
 
 @admin.register(Transfer)
 class TransferAdmin(ReadOnlyAdmin, GrowingAdmin):
+    empty_says = gettext_lazy("Nothing has moved yet.")
     list_display = ("title", "said_amount", "origin", "target", "recorded_at")
     list_filter = (
         ("from_account__unit", RelatedDropdownFilter),

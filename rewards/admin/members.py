@@ -50,6 +50,10 @@ class MemberForm(forms.ModelForm):
 class MemberAdmin(
     AuditedAdmin, GrowingAdmin, TabledAdmin, StatedAdmin, AdjustingAdmin, ErasingAdmin
 ):
+    empty_says = gettext_lazy(
+        "There are no members yet. The host application enrols them, or their "
+        "first order or visit does."
+    )
     form = MemberForm
     list_display = ("customer_id", "email", "status", "joined_at")
     search_fields = ("customer_id__exact", "email__exact")

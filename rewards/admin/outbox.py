@@ -42,6 +42,7 @@ OFFERED = {
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy("Nothing was to be sent yet.")
     list_display = ("title", "said_state", "endpoint", "attempts", "due_at")
     list_display_links = ("title",)
     list_filter = (

@@ -32,6 +32,7 @@ GROUP_COLOURS = {"override": "warning", "base": "info", "bonus": "success"}
 class UnitAdmin(AuditedAdmin):
     """Units stay: what was earned is counted in them. They can leave the draft."""
 
+    empty_says = gettext_lazy("There are no units yet. Add points, or a currency.")
     form = UnitForm
     list_display = ("code", "name_plural", "decimals", "rounding", "in_draft")
     fields = (
@@ -68,6 +69,9 @@ class RuleList(ChangeList):
 class RuleAdmin(AuditedAdmin, LiveRuleAdmin, MovableRuleAdmin):
     """Rules of the draft, in order of precedence. Nothing counts until published."""
 
+    empty_says = gettext_lazy(
+        "The draft has no rules yet. Add one, and publish the draft."
+    )
     form = RuleForm
     list_display = ("said_label", "said_unit", "said_group", "in_words", "moves")
     list_select_related = ("unit",)

@@ -64,6 +64,7 @@ class AttentionFilter(DropdownFilter):
 
 @admin.register(Purchase)
 class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+    empty_says = gettext_lazy("No order has arrived yet.")
     list_display = (
         *("order_key", "merchant", "member", "said_status", "said_total"),
         *("in_review", "attributed_at"),

@@ -76,6 +76,7 @@ class RedemptionAdmin(
     SealedAdmin,
     TabledAdmin,
 ):
+    empty_says = gettext_lazy("Nobody waits for anything they redeemed.")
     sealed = "payout"
     list_display = (
         "public_id",

@@ -69,6 +69,7 @@ class RemittanceForm(forms.ModelForm):
 class RemittanceAdmin(ReadOnlyAdmin, GrowingAdmin):
     """Entered, and never changed: a mistake is taken back by its negative."""
 
+    empty_says = gettext_lazy("No money from the network is entered yet.")
     form = RemittanceForm
     list_display = ("reference", "account", "said_amount", "received_on")
     list_select_related = ("account",)

@@ -51,6 +51,7 @@ OFFERED = {
 
 @admin.register(Rerun)
 class RerunAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin):
+    empty_says = gettext_lazy("No past purchases were put under another edition.")
     list_display = ("title", "edition", "stretch", "stores", "state_said", "asked_at")
     list_select_related = ("edition",)
     fields = (

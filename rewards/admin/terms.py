@@ -76,6 +76,9 @@ class TermsForm(forms.ModelForm):
 class TermsAdmin(AuditedAdmin):
     """A unit without terms of its own has the defaults."""
 
+    empty_says = _(
+        "Every unit is handled by the usual terms. Add some to change them for a unit."
+    )
     form = TermsForm
     list_display = ("unit", "said_forgive_below", "said_alone_up_to", "warn_days")
     list_select_related = ("unit",)
