@@ -1,8 +1,5 @@
 """The audit log: who changed what, from what, into what, and why."""
 
-import json
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.http import HttpRequest
@@ -18,6 +15,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from merchants.admin.audit import told
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards.admin.mixins import GrowingAdmin, linked
 from rewards.admin.wording import NOTHING, badge
@@ -63,22 +61,14 @@ class AuditAdmin(ReadOnlyAdmin, GrowingAdmin, TabledAdmin):
 
     @display(description=gettext_lazy("why"))
     def why(self, entry: LogEntry) -> str:
-        return _told(entry).get("why", NOTHING)
+        return told(entry).get("why", NOTHING)
 
     def get_tables(self, request: HttpRequest, obj: LogEntry) -> list[Table]:
-        told = _told(obj)
-        before, after = told.get("before", {}), told.get("after", {})
+        values = told(obj)
+        before, after = values.get("before", {}), values.get("after", {})
         rows = [
             [name, before.get(name) or NOTHING, after.get(name) or NOTHING]
             for name in {**before, **after}
         ]
         headers = [_("Field"), _("Before"), _("After")]
         return [Table(_("Values"), headers, rows)] if rows else []
-
-
-def _told(entry: LogEntry) -> dict[str, Any]:
-    """What AuditedAdmin wrote; actions note their own words instead."""
-    if not entry.change_message.startswith("[{"):
-        return {}
-    [told] = json.loads(entry.change_message)
-    return dict(told)

@@ -48,6 +48,14 @@ class AuditedAdmin(ModelAdmin):
             )
 
 
+def told(entry: LogEntry) -> dict[str, Any]:
+    """What a form's change left here; actions note their own words instead."""
+    if not entry.change_message.startswith("[{"):
+        return {}
+    [found] = json.loads(entry.change_message)
+    return dict(found)
+
+
 def _written(told: dict[str, Any], request: HttpRequest) -> str:
     if why := request.POST.get("why", "").strip():
         told["why"] = why[:MOST]

@@ -17,7 +17,10 @@ def when(at: datetime | None) -> str:
 
 
 class Table(NamedTuple):
-    """A table below the form, in the shape of unfold's table component."""
+    """A table below the form, in the shape of unfold's table component.
+
+    Without rows, ``note`` stands in its place.
+    """
 
     title: Any
     headers: Sequence[Any]

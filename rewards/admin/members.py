@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -13,7 +13,8 @@ from merchants.admin.audit import AuditedAdmin
 from merchants.admin.tables import Table, TabledAdmin
 from rewards.admin.adjustments import AdjustingAdmin
 from rewards.admin.erasure import ErasingAdmin
-from rewards.admin.member_page import member_tables
+from rewards.admin.member_head import head
+from rewards.admin.member_sections import sections
 from rewards.admin.mixins import GrowingAdmin
 from rewards.admin.statements import StatedAdmin
 from rewards.members import put_member
@@ -55,6 +56,7 @@ class MemberAdmin(
         "first order or visit does."
     )
     form = MemberForm
+    change_form_outer_before_template = "admin/rewards/member/head.html"
     list_display = ("customer_id", "email", "status", "joined_at")
     search_fields = ("customer_id__exact", "email__exact")
     search_help_text = gettext_lazy("Customer id or e-mail, in full")
@@ -86,4 +88,11 @@ class MemberAdmin(
         obj.pk, obj.joined_at = member.pk, member.joined_at
 
     def get_tables(self, request: HttpRequest, obj: Member) -> list[Table]:
-        return member_tables(obj)
+        return sections(request, obj)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if member := kwargs.get("obj"):
+            context["head"] = head(request, member, at=datetime.now(UTC))
+        return super().render_change_form(request, context, *args, **kwargs)

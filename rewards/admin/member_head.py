@@ -1,0 +1,43 @@
+"""The head of a member's page: the balances, and what stands in their way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from rewards.admin.mixins import link
+from rewards.models import Freeze, Member, Unit
+from rewards.pages.balances import Balance, balances
+
+
+@dataclass(frozen=True)
+class Head:
+    """``balances`` is one card a unit: units are never added up."""
+
+    notices: list[SafeString | str]
+    balances: list[Balance]
+    statement: bool
+
+
+def head(request: HttpRequest, member: Member, *, at: datetime) -> Head:
+    """As much of it as this person may see."""
+    may = request.user.has_perm
+    held: list[Balance] = []
+    if may("rewards.view_account"):
+        held = balances(member, Unit.objects.in_bulk(), at=at)
+    return Head(
+        notices=list(_notices(request, member)),
+        balances=held,
+        statement=may("rewards.view_transfer"),
+    )
+
+
+def _notices(request: HttpRequest, member: Member) -> Iterator[SafeString | str]:
+    if member.status == Member.Status.ERASED:
+        yield _("The member was erased. Orders and sums stay, as nobody's.")
+    if request.user.has_perm("rewards.view_freeze"):
+        for freeze in Freeze.objects.filter(member=member, lifted_at=None):
+            yield link(freeze, _("The balance is frozen: %s") % freeze.check_name)
