@@ -1,4 +1,4 @@
-"""A member leaves for a store, told what it promises; nobody who was erased does."""
+"""A member leaves for a store, told what it promises; the erased and blocked don't."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from django.db import transaction
 
 from merchants import clicks
 from merchants.models import Merchant
-from rewards import interlock
+from rewards import interlock, restrictions
 from rewards.members import enrolled_by_order
 from rewards.models import Member
 from rewards.promises import Promises, snapshot
@@ -27,7 +27,7 @@ def leave(
     """Record that a customer leaves for a store; the click keeps what is promised now.
 
     An erasure waits for it and takes the click along, or it finds nobody. Raises
-    NotAMember, or LinkRefused; then nothing is recorded.
+    NotAMember, LinkRefused, or Refused of the blocked; then nothing is recorded.
     """
     shown = snapshot(merchant, Promises.load(at=at).of(merchant))
     with transaction.atomic():
@@ -45,7 +45,9 @@ def leave(
 
 
 def _may_leave(customer_id: str) -> bool:
+    """Raises Refused."""
     member = Member.objects.filter(customer_id=customer_id).first()
     if member is None:
         return enrolled_by_order(customer_id)
+    restrictions.refuse_blocked(member)
     return member.status != Member.Status.ERASED

@@ -8,7 +8,7 @@ from django.db.models import Count, Min, Q
 
 from ingestion.health.conditions import LONGEST_WAIT, Finding, Kind, lasting
 from rewards.models import Message, Redemption
-from rewards.outbox.sending import not_frozen
+from rewards.outbox.sending import not_stopped
 
 TRIES = 6
 """All in vain: for three quarters of an hour at least."""
@@ -44,7 +44,7 @@ def _by_receiver(at: datetime) -> Iterable[Any]:
     """A row for each receiver that lacks something."""
     # What a call that failed was for was given back: nothing is left to do.
     failed = Q(state=State.FAILED) & ~Q(kind=Message.Kind.CALL)
-    overdue = Q(due_at__lt=at - LONGEST_WAIT) & not_frozen()
+    overdue = Q(due_at__lt=at - LONGEST_WAIT) & not_stopped(at=at)
     late = Q(state=State.WAITING) & (Q(attempts__gte=TRIES) | overdue)
     late &= Q(redemption=None) | Q(redemption__status__in=Redemption.OPEN)
     # Without what was sent: an index has the rest, which is little.

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from rewards.admin.mixins import link
+from rewards.admin.wording import when
 from rewards.models import Freeze, Member, Unit
 from rewards.pages.balances import Balance, balances
 
@@ -29,15 +30,30 @@ def head(request: HttpRequest, member: Member, *, at: datetime) -> Head:
     if may("rewards.view_account"):
         held = balances(member, Unit.objects.in_bulk(), at=at)
     return Head(
-        notices=list(_notices(request, member)),
+        notices=list(_notices(request, member, at=at)),
         balances=held,
         statement=may("rewards.view_transfer"),
     )
 
 
-def _notices(request: HttpRequest, member: Member) -> Iterator[SafeString | str]:
+def _notices(
+    request: HttpRequest, member: Member, *, at: datetime
+) -> Iterator[SafeString | str]:
     if member.status == Member.Status.ERASED:
         yield _("The member was erased. Orders and sums stay, as nobody's.")
+    if said := _restriction(member, at=at):
+        yield f"{said} {member.why_restricted}"
     if request.user.has_perm("rewards.view_freeze"):
         for freeze in Freeze.objects.filter(member=member, lifted_at=None):
             yield link(freeze, _("The balance is frozen: %s") % freeze.check_name)
+
+
+def _restriction(member: Member, *, at: datetime) -> str:
+    match member.status_at(at):
+        case Member.Status.BLOCKED:
+            return _("Blocked until it is lifted.")
+        case Member.Status.HELD if member.held_until:
+            return _("On hold until %s.") % when(member.held_until)
+        case Member.Status.HELD:
+            return _("On hold until it is lifted.")
+    return ""

@@ -6,7 +6,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from merchants.admin.audit import AuditedAdmin
@@ -16,9 +18,19 @@ from rewards.admin.erasure import ErasingAdmin
 from rewards.admin.member_head import head
 from rewards.admin.member_sections import sections
 from rewards.admin.mixins import GrowingAdmin
+from rewards.admin.restrictions import RestrictingAdmin
 from rewards.admin.statements import StatedAdmin
+from rewards.admin.wording import badge
 from rewards.members import put_member
 from rewards.models import Member
+
+SHOWN = ("said_status", "joined_at", "user")
+COLOURS = {
+    Member.Status.ACTIVE: "success",
+    Member.Status.HELD: "warning",
+    Member.Status.BLOCKED: "danger",
+    Member.Status.ERASED: "",
+}
 
 
 class SegmentsField(forms.CharField):
@@ -49,7 +61,13 @@ class MemberForm(forms.ModelForm):
 
 @admin.register(Member)
 class MemberAdmin(
-    AuditedAdmin, GrowingAdmin, TabledAdmin, StatedAdmin, AdjustingAdmin, ErasingAdmin
+    AuditedAdmin,
+    GrowingAdmin,
+    TabledAdmin,
+    StatedAdmin,
+    AdjustingAdmin,
+    RestrictingAdmin,
+    ErasingAdmin,
 ):
     empty_says = gettext_lazy(
         "There are no members yet. The host application enrols them, or their "
@@ -57,20 +75,28 @@ class MemberAdmin(
     )
     form = MemberForm
     change_form_outer_before_template = "admin/rewards/member/head.html"
-    list_display = ("customer_id", "email", "status", "joined_at")
+    list_display = ("customer_id", "email", "said_status", "joined_at")
     search_fields = ("customer_id__exact", "email__exact")
     search_help_text = gettext_lazy("Customer id or e-mail, in full")
     list_disable_select_all = True
     fields = ("customer_id", "email", "locale", "segments")
-    actions_detail = ("statement", "adjust", "export", "erase")
+    actions_detail = (
+        *("statement", "adjust", "hold", "block", "lift"),
+        *("export", "erase"),
+    )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return (*self.fields, "status", "joined_at", "user") if obj else self.fields
+        return (*self.fields, *SHOWN) if obj else self.fields
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Any = None
     ) -> tuple[str, ...]:
-        return ("customer_id", "status", "joined_at", "user") if obj else ()
+        return ("customer_id", *SHOWN) if obj else ()
+
+    @display(description=gettext_lazy("status"))
+    def said_status(self, member: Member) -> SafeString:
+        status = Member.Status(member.status_at(datetime.now(UTC)))
+        return badge(status.label, COLOURS[status])
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

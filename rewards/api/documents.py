@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 
+from django.utils import timezone
 from pydantic import ConfigDict, Field
 
 from rewards.api.base import Document
@@ -55,7 +56,7 @@ class MemberDocument(Document):
     """A member and what it holds."""
 
     customer_id: str = Field(examples=["alice-1"])
-    status: Literal["active"]
+    status: Literal["active", "held", "blocked"]
     email: str
     locale: str
     segments: list[str]
@@ -66,7 +67,7 @@ class MemberDocument(Document):
     def of(cls, member: Member) -> "MemberDocument":
         return cls(
             customer_id=member.customer_id,
-            status=member.status,  # type: ignore[arg-type]
+            status=member.status_at(timezone.now()),  # type: ignore[arg-type]
             email=member.email,
             locale=member.locale,
             segments=member.segments,

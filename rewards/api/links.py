@@ -17,6 +17,7 @@ from rewards.api.members import check_customer_id
 from rewards.api.merchants import find_store
 from rewards.api.openapi import CUSTOMER_ID, describe
 from rewards.api.problems import Invalid, NotSetUp
+from rewards.api.redemptions import refusals
 from rewards.departures import NotAMember, leave
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,7 @@ class LinksView(ApiView):
         "post_links_of_members",
         {200: LinkDocument},
         404,
+        409,
         422,
         503,
         request=LinkWanted,
@@ -67,6 +69,8 @@ class LinksView(ApiView):
         """Make a link by which a member leaves for a store, and record the click.
 
         Ask for it when the member wants to go: it records the rates promised now.
+
+        409 with `code`: `blocked`.
         """
         check_customer_id(customer_id)
         wanted = read_body(request, LinkWanted)
@@ -81,13 +85,14 @@ class LinksView(ApiView):
 
 def _leave(merchant: Merchant, customer_id: str, wanted: LinkWanted) -> Departure:
     try:
-        return leave(
-            merchant,
-            customer_id=customer_id,
-            url=wanted.url or "",
-            own_reference=wanted.reference or "",
-            at=timezone.now(),
-        )
+        with refusals():
+            return leave(
+                merchant,
+                customer_id=customer_id,
+                url=wanted.url or "",
+                own_reference=wanted.reference or "",
+                at=timezone.now(),
+            )
     except NotAMember:
         raise NotFound(f"There is no member {customer_id}.") from None
     except LinkRefused as refusal:

@@ -53,7 +53,10 @@ class PayoutDetailsView(ApiView):
         parameters=[CUSTOMER_ID],
     )
     def put(self, request: Request, customer_id: str) -> Response:
-        """Set where a member is paid. Payouts wait for a while after a change."""
+        """Set where a member is paid. Payouts wait for a while after a change.
+
+        409 with `code`: `blocked`, `closed`.
+        """
         member = find_member(customer_id)
         wanted = read_body(request, PayoutDetailsWanted)
         with refusals():

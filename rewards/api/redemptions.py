@@ -139,8 +139,8 @@ class MemberRedemptionsView(ApiView):
         late, it answers 201 with that same redemption, as it is by then.
 
         409 with `code`: `not_enough`, `sold_out`, `limit_reached`, `held`,
-        `not_offered`, `no_payout_details`, `closed`. Then nothing was reserved, and the
-        key may be used again.
+        `blocked`, `not_offered`, `no_payout_details`, `closed`. Then nothing was
+        reserved, and the key may be used again.
         """
         member = find_member(customer_id)
         key = _key(request)
@@ -179,7 +179,7 @@ class FulfilView(ApiView):
     def post(self, request: Request, redemption_id: str) -> Response:
         """Say that it was handed over: the amount is spent. Once more changes nothing.
 
-        409 with `code`: `ended`, `needs_approval`, `closed`.
+        409 with `code`: `ended`, `needs_approval`, `held`, `blocked`, `closed`.
         """
         redemption = find_redemption(redemption_id)
         said = read_body(request, Fulfilled)
@@ -227,7 +227,7 @@ class RevealView(ApiView):
         """Get the gift code in clear text. It is given once, and again for a minute if
         the answer got lost; keep it for the member.
 
-        409 with `code`: `shown_already`, `no_code`.
+        409 with `code`: `shown_already`, `no_code`, `held`, `blocked`.
         """
         redemption = find_redemption(redemption_id)
         with refusals():

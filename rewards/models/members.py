@@ -1,5 +1,7 @@
 """Members: the host application's users, known by its customer id."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -18,6 +20,8 @@ class Member(models.Model):
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("active")
+        HELD = "held", _("on hold")
+        BLOCKED = "blocked", _("blocked")
         ERASED = "erased", _("erased")
 
     customer_id = models.CharField(
@@ -25,6 +29,10 @@ class Member(models.Model):
     )
     status = models.CharField(
         _("status"), max_length=16, choices=Status, default=Status.ACTIVE
+    )
+    held_until = models.DateTimeField(_("on hold until"), null=True, blank=True)
+    why_restricted = models.TextField(
+        _("why on hold or blocked"), blank=True, default="", db_default=""
     )
     email = models.EmailField(_("e-mail"), blank=True, db_index=True)
     locale = models.CharField(_("language"), max_length=16, blank=True)
@@ -49,7 +57,17 @@ class Member(models.Model):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         ordering = ["-id"]
-        permissions = [("erase_member", _("Can erase member"))]
+        permissions = [
+            ("erase_member", _("Can erase member")),
+            ("view_as_member", _("Can see the pages of a member")),
+        ]
 
     def __str__(self) -> str:
         return self.customer_id
+
+    def status_at(self, at: datetime) -> str:
+        """The status, where a hold whose time is over is none."""
+        over = self.held_until is not None and self.held_until <= at
+        if self.status == self.Status.HELD and over:
+            return self.Status.ACTIVE.value
+        return self.status

@@ -139,7 +139,7 @@ def _fulfil(
     redemption: Redemption, answer: CallAnswer, *, at: datetime
 ) -> Message.State:
     try:
-        fulfilment.fulfil(redemption, reference=answer.reference, at=at)
+        fulfilment.fulfil(redemption, reference=answer.reference, answered=True, at=at)
     except Refused as refused:
         reason = f"The host application handed it over, but: {refused}"
         if not _held(redemption, reason, at=at):

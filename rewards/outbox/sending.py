@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from rewards import restrictions
 from rewards.leases import Busy, Lease
 from rewards.models import Attempt, Endpoint, Freeze, Message, Redemption
 from rewards.outbox import recording
@@ -104,15 +105,17 @@ def _active() -> list[int]:
     return list(Endpoint.objects.filter(active=True).values_list("pk", flat=True))
 
 
-def not_frozen() -> Q:
-    """What a frozen member redeemed is not asked for until staff have looked."""
+def not_stopped(*, at: datetime) -> Q:
+    """What a frozen member redeemed is not asked for until staff have looked, nor what
+    one on hold or blocked did until that ends."""
     frozen = Freeze.objects.filter(member=OuterRef("member"), lifted_at=None)
-    return ~(Q(kind=Message.Kind.CALL) & Q(Exists(frozen)))
+    held = restrictions.restricted(at=at).filter(pk=OuterRef("member"))
+    return ~(Q(kind=Message.Kind.CALL) & (Exists(frozen) | Exists(held)))
 
 
 def _due(route: Route, room: int, *, at: datetime) -> list[Message]:
     due = Message.objects.filter(
-        not_frozen(),
+        not_stopped(at=at),
         endpoint=route,
         state=Message.State.WAITING,
         due_at__lte=at,

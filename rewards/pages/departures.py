@@ -25,6 +25,7 @@ from rewards.departures import NotAMember, leave
 from rewards.pages import limits
 from rewards.pages.views import member_of, private
 from rewards.promises import visible_stores
+from rewards.refusals import Refused
 
 VOUCHED_FOR = 60 * 60
 """Seconds for which a network's word about a page holds, left open in a browser."""
@@ -86,8 +87,8 @@ def go(request: HttpRequest, slug: str) -> HttpResponse:
             url=url,
             at=timezone.now(),
         )
-    except NotAMember:
-        return redirect("home")  # erased at this moment
+    except (NotAMember, Refused):
+        return redirect("home")  # erased or blocked at this moment
     except LinkRefused as refusal:
         return _refused(request, merchant, refusal)
     return redirect(departure.url)

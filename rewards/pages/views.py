@@ -7,7 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,20 +18,35 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from rewards import demo
+from rewards import demo, restrictions
 from rewards.models import Member, Unit
 from rewards.pages.activity import Cursor, in_rows, latest, page, rewarded_purchases
 from rewards.pages.balances import balances, debts
+from rewards.pages.forbidden import forbidden
 from rewards.pages.reasons import explain
 from rewards.pages.timeline import timeline
+from rewards.refusals import Refused
 
 Page = Callable[..., HttpResponse]
 
 private = cache_control(private=True, no_store=True)
 
 
+class SignInForm(AuthenticationForm):
+    """A member's name and password; who is blocked stays outside."""
+
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if member := getattr(user, "member", None):
+            try:
+                restrictions.refuse_blocked(member)
+            except Refused as refused:
+                raise ValidationError(str(refused)) from None
+
+
 @method_decorator(private, name="dispatch")
 class SignIn(LoginView):
+    authentication_form = SignInForm
     template_name = "rewards/sign_in.html"
     redirect_authenticated_user = True
 
@@ -57,7 +75,14 @@ def members_form(view: Page) -> Page:
 
 
 def member_of(request: HttpRequest) -> Member | None:
-    return getattr(request.user, "member", None)
+    """Whose pages these are. Raises PermissionDenied where the member is blocked."""
+    member: Member | None = getattr(request.user, "member", None)
+    if member:
+        try:
+            restrictions.refuse_blocked(member)
+        except Refused as refused:
+            raise forbidden(request, str(refused)) from None
+    return member
 
 
 @private

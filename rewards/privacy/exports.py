@@ -49,6 +49,7 @@ def export(member: Member, *, at: datetime) -> Row:
 
 def _member(member: Member) -> Row:
     said = _of(member, "customer_id", "email", "locale", "segments", "joined_at")
+    said |= _of(member, "status", "held_until")
     details = PayoutDetails.objects.filter(member=member).first()
     user = member.user
     return {

@@ -30,6 +30,7 @@ _WRITTEN: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
     (Bulk, ("name", "note", "why_ended", "faults")),
     (Adjustment, ("note", "failure", "why_ended")),
     (Freeze, ("why_lifted",)),
+    (Member, ("why_restricted",)),
 )
 """Where staff write what they like, and may have named anybody."""
 
@@ -104,6 +105,8 @@ def _forget_member(leaving: Leaving) -> int:
     Member.objects.filter(pk=member.pk).update(
         customer_id=leaving.names.token,
         status=Member.Status.ERASED,
+        held_until=None,
+        why_restricted="",
         email="",
         locale="",
         segments=[],

@@ -10,8 +10,8 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from rewards import bulk, vault
-from rewards.models import GiftCode, Redemption, Reward
+from rewards import bulk, restrictions, vault
+from rewards.models import GiftCode, Member, Redemption, Reward
 from rewards.redemptions import staff, steps
 from rewards.redemptions.catalogue import usable_codes
 from rewards.redemptions.refusals import NotRedeemable, sold_out
@@ -110,6 +110,8 @@ def reveal(redemption: Redemption, *, at: datetime) -> str:
 
     And again for a moment: a double click, or an answer that got lost, loses no code.
     """
+    member = Member.objects.get(pk=redemption.member_id)
+    restrictions.refuse_spending(member, at=at)
     own = Redemption.objects.filter(pk=redemption.pk)
     with transaction.atomic():
         code = _code(redemption)

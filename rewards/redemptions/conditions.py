@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from rewards import restrictions
 from rewards.models import Member, PayoutDetails, Redemption, Reward
 from rewards.money import unit_amount
 from rewards.program import editions
@@ -43,6 +44,7 @@ class Standing:
 
     def refuse(self, reward: Reward) -> None:
         """Raises NotRedeemable where this member may not redeem for this now."""
+        restrictions.refuse_spending(self.member, at=self.at)
         if not reward.active:
             raise NotRedeemable("not_offered", _("It is not offered at the moment."))
         if reward.stock == 0 and reward.kind != Reward.Kind.GIFT_CODE:

@@ -14,7 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from rewards import freezes, interlock
+from rewards import freezes, interlock, restrictions
 from rewards.models import Member, Message, Redemption, Reward
 from rewards.outbox import writing
 from rewards.redemptions import moves, staff, steps, stock
@@ -29,17 +29,21 @@ def fulfil(
     by: AbstractBaseUser | None = None,
     reference: str = "",
     reason: str = "",
+    answered: bool = False,
     at: datetime,
 ) -> Redemption:
     """The member has what was redeemed for: the amount is spent. Raises Refused.
 
-    Staff end no redemption of their own, neither so nor by a cancel.
+    Staff end no redemption of their own, neither so nor by a cancel. A member's hold
+    stops it, unless somebody was asked before it and now tells (``answered``).
     """
     with _changing(redemption):
         if redemption.status == _STATUS.FULFILLED:
             return redemption
         staff.refuse_own(by, redemption.member)
         freezes.refuse_closed(redemption.member)
+        if not answered:
+            restrictions.refuse_spending(redemption.member, at=at)
         _refuse_unapproved(redemption)
         values = {"reference": reference, "why": "", "ended_at": at}
         _advance(redemption, _STATUS.FULFILLED, **values)
@@ -96,6 +100,7 @@ def resume(
     """Out of review, on its way again. Raises Refused."""
     with _changing(redemption):
         staff.refuse_unentitled(by, redemption.member)
+        restrictions.refuse_spending(redemption.member, at=at)
         _refuse_unapproved(redemption)
         if redemption.status != _STATUS.REVIEW:
             raise NotRedeemable("not_in_review", _("It is not in review."))
@@ -113,6 +118,7 @@ def approve(
         if not redemption.needs_approval or redemption.approved_at:
             raise NotRedeemable("no_approval_needed", _("It waits for no approval."))
         freezes.refuse_closed(redemption.member)
+        restrictions.refuse_spending(redemption.member, at=at)
         values = {"approved_by": by, "approved_at": at, "why": ""}
         _advance(redemption, _STATUS.RESERVED, **values)
         steps.take(redemption, reason=_("Approved."), by=by, at=at)

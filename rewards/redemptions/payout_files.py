@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from rewards import vault
+from rewards import restrictions, vault
 from rewards.models import Freeze, Redemption, RedemptionStep, Reward
 from rewards.money import plain
 from rewards.redemptions import fulfilment, staff
@@ -65,13 +65,15 @@ def export(*, again: bool, by: AbstractBaseUser, at: datetime) -> list[tuple[str
     """The oldest payouts to make, a row each under HEADER, with where to pay.
 
     Each is noted in its history. What an earlier file has is left out, or it would be
-    paid twice, unless ``again``; and so is a frozen member's. Raises Refused.
+    paid twice, unless ``again``; and so is that of a member who is frozen, on hold or
+    blocked. Raises Refused.
     """
     staff.refuse_unpaying(by)
     with transaction.atomic():
         found = _to_pay().select_for_update(no_key=True, of=("self",)).order_by("pk")
         frozen = Freeze.objects.filter(member=OuterRef("member"), lifted_at=None)
-        found = found.filter(~Exists(frozen))
+        held = restrictions.restricted(at=at).filter(pk=OuterRef("member"))
+        found = found.filter(~Exists(frozen), ~Exists(held))
         if not again:
             found = found.filter(exported_at=None)
         payouts = list(found.select_related("member", "reward__unit")[:MOST])
@@ -141,7 +143,9 @@ def _apply(
     elif payout.status != _Status.RESERVED:
         raise Refused(_("It is %s.") % payout.get_status_display())
     elif result.paid:
-        fulfilment.fulfil(payout, by=by, reference=result.reference, at=at)
+        fulfilment.fulfil(
+            payout, by=by, reference=result.reference, answered=True, at=at
+        )
         applied.paid += 1
     else:
         fulfilment.cancel(payout, by=by, reason=result.reason, at=at)

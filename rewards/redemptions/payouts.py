@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from rewards import freezes, vault
+from rewards import freezes, restrictions, vault
 from rewards.models import Member, PayoutDetails, Redemption
 from rewards.redemptions import staff, steps
 from rewards.redemptions.refusals import NotRedeemable
@@ -22,8 +22,9 @@ def put_details(
     Raises Refused.
     """
     with transaction.atomic():
-        Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+        member = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
         freezes.refuse_closed(member)
+        restrictions.refuse_blocked(member)
         known = PayoutDetails.objects.filter(member=member).first()
         if known and known.method == method and _opened(known) == details:
             return known
