@@ -27,6 +27,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "Support": (
         *("rewards.view_member", "rewards.add_member", "rewards.change_member"),
+        "rewards.view_as_member",
         *("rewards.view_account", "rewards.view_transfer", "rewards.view_tombstone"),
         *("rewards.view_purchase", "rewards.change_purchase"),
         *("rewards.view_adjustment", "rewards.add_adjustment"),

@@ -140,6 +140,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "rewards.pages.viewing.ViewAsMember",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "loyalty_site.csp.ContentSecurityPolicy",
 ]

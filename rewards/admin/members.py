@@ -20,6 +20,7 @@ from rewards.admin.member_sections import sections
 from rewards.admin.mixins import GrowingAdmin
 from rewards.admin.restrictions import RestrictingAdmin
 from rewards.admin.statements import StatedAdmin
+from rewards.admin.viewing import ViewingAdmin
 from rewards.admin.wording import badge
 from rewards.members import put_member
 from rewards.models import Member
@@ -67,6 +68,7 @@ class MemberAdmin(
     StatedAdmin,
     AdjustingAdmin,
     RestrictingAdmin,
+    ViewingAdmin,
     ErasingAdmin,
 ):
     empty_says = gettext_lazy(
@@ -81,7 +83,7 @@ class MemberAdmin(
     list_disable_select_all = True
     fields = ("customer_id", "email", "locale", "segments")
     actions_detail = (
-        *("statement", "adjust", "hold", "block", "lift"),
+        *("see_pages", "statement", "adjust", "hold", "block", "lift"),
         *("export", "erase"),
     )
 

@@ -36,7 +36,8 @@ class Question:
 
     ``act`` gets the form's cleaned data and returns what to tell; where it raises one
     of ``refusals``, the form says why. ``template`` may be one of its own, which
-    shows what ``told`` gives; ``back`` is where to go afterwards.
+    shows what ``told`` gives; ``back`` is where to go afterwards, or after a yes
+    ``onward``.
     """
 
     title: Any
@@ -49,6 +50,7 @@ class Question:
     template: str = "admin/ask.html"
     told: Callable[[], Mapping[str, Any]] = dict
     back: str = ""
+    onward: str = ""
 
 
 class DecidingAdmin(ModelAdmin):
@@ -80,7 +82,8 @@ class DecidingAdmin(ModelAdmin):
             else:
                 if done:
                     messages.success(request, done)
-                return redirect(question.back or self.page_after(obj))
+                onward = question.onward or question.back
+                return redirect(onward or self.page_after(obj))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

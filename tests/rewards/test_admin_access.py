@@ -85,6 +85,8 @@ MAY = {
     "bulk_progress": "view_bulk",
     "bulk_faults": "view_bulk",
     "member_statement": "view_transfer",
+    "member_see_pages": "view_as_member",
+    "member_leave": "view_as_member",
     "member_hold": "change_member",
     "member_block": "change_member",
     "member_lift": "change_member",
@@ -108,7 +110,7 @@ MAY = {
 }
 """The one permission that each page asks for, besides a look at its object."""
 
-POSTED_ONLY = {"rule_live", "rule_up", "rule_down"}
+POSTED_ONLY = {"rule_live", "rule_up", "rule_down", "member_leave"}
 REFUSED = (403, 405)
 pages = pytest.mark.parametrize("name", MAY)
 
