@@ -82,6 +82,7 @@ class MemberAdmin(
     search_help_text = gettext_lazy("Customer id or e-mail, in full")
     list_disable_select_all = True
     fields = ("customer_id", "email", "locale", "segments")
+    actions_detail_hide_default = True  # the history is on the page
     actions_detail = (
         *("see_pages", "statement", "adjust", "hold", "block", "lift"),
         *("export", "erase"),

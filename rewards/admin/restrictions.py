@@ -59,7 +59,7 @@ class RestrictingAdmin(DecidingAdmin):
         return [found for found in actions if found.path not in out]
 
     @action(
-        description=gettext_lazy("Put on hold"),
+        description=gettext_lazy("Hold"),
         permissions=["decide"],
         url_path="hold",
         icon="pause_circle",
