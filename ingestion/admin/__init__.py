@@ -1,5 +1,12 @@
 """The admin pages of ingestion, a module a noun."""
 
-from ingestion.admin import alarms, events, health, polling, reconciliation
+from ingestion.admin import (
+    alarms,
+    events,
+    health,
+    polling,
+    purchases,
+    reconciliation,
+)
 
-__all__ = ["alarms", "events", "health", "polling", "reconciliation"]
+__all__ = ["alarms", "events", "health", "polling", "purchases", "reconciliation"]

@@ -1,30 +1,19 @@
-"""Everything that is known about one purchase, as tables for its page."""
+"""What one purchase holds, and what was decided, as tables for pages."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from merchants.admin.tables import Table
-from rewards.admin.wording import (
-    NOTHING,
-    report_amounts,
-    transfer_table,
-    when,
-)
-from rewards.models import Decision, Purchase, Report, Settlement, Transfer
+from rewards.admin.purchase_timeline import decision_said
+from rewards.admin.wording import NOTHING, when
+from rewards.models import Decision, Purchase
 from rewards.money import unit_amount
 
 MOST = 100
 
 
 def purchase_tables(purchase: Purchase) -> list[Table]:
-    tables = [
-        _awards(purchase),
-        _reports(purchase),
-        _transfers(purchase),
-        _decisions(purchase),
-        _settlements(purchase),
-    ]
-    return [table for table in tables if table.rows or table.note]
+    return [_awards(purchase)]
 
 
 def _awards(purchase: Purchase) -> Table:
@@ -45,47 +34,11 @@ def _awards(purchase: Purchase) -> Table:
     return Table(_("Current awards"), headers, rows, note)
 
 
-def _reports(purchase: Purchase) -> Table:
-    reports = Report.objects.filter(purchase=purchase).defer("digest")[:MOST]
-    rows = [
-        [
-            _holds(report, purchase),
-            report.transaction_id,
-            *report_amounts(report),
-            when(report.modified_at),
-            f"{report.get_source_display()}, {when(report.received_at)}",
-        ]
-        for report in reports
-    ]
-    headers = [
-        *(_("State"), _("Transaction"), _("Order total"), _("Commission")),
-        *(_("Changed at the network"), _("Received")),
-    ]
-    return Table(_("History: every distinct report"), headers, rows)
-
-
-def _holds(report: Report, purchase: Purchase) -> str:
-    status = report.get_status_display()
-    return _("%s (holds)") % status if report.pk == purchase.report_id else status
-
-
-def _transfers(purchase: Purchase) -> Table:
-    transfers = Transfer.objects.filter(purchase=purchase).select_related(
-        "from_account__unit", "from_account__member", "to_account__member"
-    )
-    return transfer_table(transfers.order_by("id")[:MOST], _("Transfers"))
-
-
-def _decisions(purchase: Purchase) -> Table:
-    concerned = Q(purchase=purchase) | Q(settlements__purchase=purchase)
-    return decision_table(Decision.objects.filter(concerned).distinct())
-
-
 def decision_table(decisions: QuerySet[Decision]) -> Table:
     found = decisions.select_related("decided_by", "member", "report", "account")
     rows = [
         [
-            _said(decision),
+            decision_said(decision),
             decision.reason,
             str(decision.decided_by or NOTHING),
             when(decision.decided_at),
@@ -94,31 +47,3 @@ def decision_table(decisions: QuerySet[Decision]) -> Table:
     ]
     headers = [_("Decision"), _("Reason"), _("By"), _("When")]
     return Table(_("Decisions"), headers, rows)
-
-
-def _said(decision: Decision) -> str:
-    about = decision.member or decision.report or decision.account
-    if decision.kind == Decision.Kind.ASSIGN and not about:
-        return _("given back to what the reports say")
-    kind = decision.get_kind_display()
-    return f"{kind}: {about}" if about else str(kind)
-
-
-def _settlements(purchase: Purchase) -> Table:
-    settlements = (
-        Settlement.objects.filter(purchase=purchase)
-        .select_related("edition", "member", "decision")
-        .order_by("id")[:MOST]
-    )
-    rows = [
-        [
-            str(settlement.pk),
-            when(settlement.settled_at),
-            str(settlement.edition or NOTHING),
-            str(settlement.member or NOTHING),
-            str(settlement.decision or _("a report, or time")),
-        ]
-        for settlement in settlements
-    ]
-    headers = [_("Number"), _("When"), _("Edition"), _("Member"), _("Caused by")]
-    return Table(_("Settlements"), headers, rows)

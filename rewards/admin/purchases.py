@@ -32,6 +32,7 @@ from rewards.admin.mixins import (
     staff,
 )
 from rewards.admin.purchase_page import purchase_tables
+from rewards.admin.purchase_timeline import timeline
 from rewards.admin.receipt import receipt_page
 from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
 from rewards.models import Purchase
@@ -154,6 +155,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
     ) -> HttpResponse:
         if purchase := kwargs.get("obj"):
             context["receipt"] = receipt_page(purchase)
+            context["timeline"] = timeline(purchase, by=staff(request))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:

@@ -67,7 +67,7 @@ def _in_visits(
             store=str(click.merchant),
             slug=click.merchant.slug if click.merchant.listed else "",
             at=click.clicked_at,
-            promised=figures(_promised(click, units), units),
+            promised=figures(promised(click, units), units),
             up_to=bool(click.shown.get("up_to")),
             purchases=[rows[p.pk] for p in click.own_purchases],
         )
@@ -75,7 +75,7 @@ def _in_visits(
     ]
 
 
-def _promised(click: Click, units: Mapping[str, Unit]) -> list[Amount]:
+def promised(click: Click, units: Mapping[str, Unit]) -> list[Amount]:
     """The headline that was shown, out of what was kept with the click."""
     names = [field.name for field in fields(Amount)]
     kept = click.shown.get("headline", ())
