@@ -252,6 +252,7 @@ class Click(models.Model):
         ordering = ["-clicked_at"]
         indexes = [
             models.Index(fields=["customer_id", "-clicked_at"]),
+            models.Index(fields=["merchant", "clicked_at"], name="click_by_store"),
             models.Index(
                 fields=["own_reference"],
                 condition=~Q(own_reference=""),

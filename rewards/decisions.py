@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from rewards import interlock
 from rewards.models import Decision, Member, NetworkAccount, Purchase, Report
@@ -27,6 +28,27 @@ def assign(
     return _decide(
         purchase, kind=Decision.Kind.ASSIGN, member=member, reason=reason, by=by, at=at
     )
+
+
+def assign_nobodys(
+    purchase: Purchase,
+    *,
+    member: Member,
+    reason: str,
+    by: AbstractBaseUser,
+    at: datetime,
+) -> Decision:
+    """Give a purchase to a member, provided that it is nobody's still.
+
+    Of two people who do so at once, the second one is told who has it. Raises Refused.
+    """
+    if member.user_id == by.pk:
+        raise Refused(_("That is you: somebody else must decide."))
+    with transaction.atomic():
+        now = _lock(purchase)
+        if now.member is not None:
+            raise Refused(_("It belongs to %s already.") % now.member)
+        return assign(purchase, member=member, reason=reason, by=by, at=at)
 
 
 def resolve(
@@ -101,6 +123,16 @@ def _decide(
         settle(purchases=[purchase.pk], decision=decision, at=at)
     purchase.refresh_from_db()
     return decision
+
+
+def _lock(purchase: Purchase) -> Purchase:
+    """The purchase as it stands, and stays until the transaction ends.
+
+    Nothing is joined to it: after waiting for the lock, PostgreSQL reads only the locked
+    row anew.
+    """
+    interlock.enter()
+    return Purchase.objects.select_for_update(no_key=True).get(pk=purchase.pk)
 
 
 def _refuse_erased(purchase: Purchase, member: Member | None) -> None:

@@ -16,18 +16,20 @@ import django
 
 django.setup()
 
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, close_old_connections, connection, transaction
 from django.db.models import QuerySet
 from django.test import override_settings
 from psycopg.errors import DeadlockDetected
 
-from rewards.decisions import decide_account
+from rewards.decisions import assign_nobodys, decide_account
 from rewards.members import put_member
-from rewards.models import NetworkAccount, Purchase
+from rewards.models import Decision, Member, NetworkAccount, Purchase
 from rewards.program import draft, vocabulary
 from rewards.publishing import publish_draft
 from rewards.races import Raced
+from rewards.refusals import Refused
 from rewards.verification import checks
 from tests.builders import (
     NOW,
@@ -230,6 +232,28 @@ def line() -> int:
     return int(ended != ["publishing", "settling"])
 
 
+def claim() -> int:
+    """Two people assign one purchase of nobody to two members: one of them does."""
+    settle_reports(report(customer_id=""))
+    clerks = [User.objects.create_user(name) for name in ("ann", "ben")]
+    members = [put_member(f"member-{name}", at=NOW)[0] for name in ("one", "two")]
+    said: list[str] = []
+
+    def give(clerk: User, member: Member) -> None:
+        try:
+            assign_nobodys(purchase(), member=member, reason="Hers.", by=clerk, at=NOW)
+        except Refused as why:
+            said.append(str(why))
+
+    pairs = zip(clerks, members, strict=True)
+    _together(*(partial(give, clerk, member) for clerk, member in pairs))
+    owner = purchase().member
+    print(f"{owner} has it; {said}; {Decision.objects.count()} decided")
+    paid = sum(sum(balances(member.customer_id).values()) for member in members)
+    right = said == [f"It belongs to {owner} already."] and paid == 91
+    return int(not right or Decision.objects.count() != 1)
+
+
 def _while_settling(change: Callable[[], object]) -> None:
     """Make a change after an order was settled and before that is committed."""
     written = Event()
@@ -304,6 +328,7 @@ PROGRAMS = {
     "publish": publish,
     "enrol": enrol,
     "line": line,
+    "claim": claim,
 }
 
 

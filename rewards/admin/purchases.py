@@ -23,7 +23,6 @@ from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
 from rewards import decisions, finding
 from rewards.admin.decision_forms import AssignForm, ResolveForm
 from rewards.admin.mixins import (
-    DecidingAdmin,
     GrowingAdmin,
     Question,
     by_now,
@@ -32,6 +31,7 @@ from rewards.admin.mixins import (
     staff,
 )
 from rewards.admin.purchase_page import purchase_tables
+from rewards.admin.purchase_suggestions import SuggestingAdmin, suggestion_table
 from rewards.admin.purchase_timeline import timeline
 from rewards.admin.receipt import receipt_page
 from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
@@ -64,7 +64,7 @@ class AttentionFilter(DropdownFilter):
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, SuggestingAdmin, TabledAdmin):
     empty_says = gettext_lazy("No order has arrived yet.")
     list_display = (
         *("order_key", "merchant", "member", "said_status", "said_total"),
@@ -106,7 +106,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
             },
         ),
     )
-    actions_detail = ("assign", "resolve")
+    actions_detail = ("assign", "assign_suggested", "resolve")
     change_form_outer_after_template = "admin/rewards/purchase/below.html"
 
     @display(description=gettext_lazy("status"))
@@ -148,7 +148,11 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
         return queryset, False
 
     def get_tables(self, request: HttpRequest, obj: Purchase) -> list[Table]:
-        return purchase_tables(obj)
+        tables = purchase_tables(obj)
+        if obj.member_id is None:
+            may = self.has_decide_permission(request)
+            tables.insert(0, suggestion_table(obj, assigns=may))
+        return tables
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -161,9 +165,12 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         actions = super().get_actions_detail(request, object_id)
         purchase = self.get_object(request, object_id) if actions else None
-        if purchase and purchase.review:
-            return actions
-        return [action for action in actions if action.path != "resolve"]
+        idle = set()
+        if purchase is None or not purchase.review:
+            idle.add("resolve")
+        if purchase is None or purchase.member_id:
+            idle.add("assign-suggested")
+        return [action for action in actions if action.path not in idle]
 
     @action(
         description=gettext_lazy("Assign to a member"),

@@ -57,6 +57,7 @@ MAY = {
     "rerun_undo": "change_rerun",
     "rerun_drop": "change_rerun",
     "purchase_assign": "change_purchase",
+    "purchase_assign_suggested": "change_purchase",
     "purchase_resolve": "change_purchase",
     "backtest_progress": "view_backtest",
     "backtest_try_draft": "add_backtest",
