@@ -128,8 +128,8 @@ def _decide(
 def _lock(purchase: Purchase) -> Purchase:
     """The purchase as it stands, and stays until the transaction ends.
 
-    Nothing is joined to it: after waiting for the lock, PostgreSQL reads only the locked
-    row anew.
+    Nothing is joined to it: having waited for the lock, PostgreSQL reads only the
+    locked row anew.
     """
     interlock.enter()
     return Purchase.objects.select_for_update(no_key=True).get(pk=purchase.pk)

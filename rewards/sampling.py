@@ -46,13 +46,13 @@ def room_of(program: CompiledProgram) -> dict[str, int]:
         rows = Budget.objects.values_list("rule", "unit__code", "used")
         used = {(rule, unit): amount for rule, unit, amount in rows}
     rooms = {
-        spec.key: limits.room(_uses(spec.limits, used.get((spec.key, spec.unit), 0)))
+        spec.key: limits.room(uses(spec.limits, used.get((spec.key, spec.unit), 0)))
         for spec in capped
     }
     return {key: most for key, most in rooms.items() if most is not None}
 
 
-def _uses(caps: vocabulary.Limits, used: int) -> Iterator[Use]:
+def uses(caps: vocabulary.Limits, used: int) -> Iterator[Use]:
     if caps.per_order:
         yield Use(PER_ORDER, caps.per_order)
     if caps.per_member:

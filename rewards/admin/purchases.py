@@ -34,6 +34,7 @@ from rewards.admin.purchase_page import purchase_tables
 from rewards.admin.purchase_suggestions import SuggestingAdmin, suggestion_table
 from rewards.admin.purchase_timeline import timeline
 from rewards.admin.receipt import receipt_page
+from rewards.admin.what_if import SupposingAdmin
 from rewards.admin.wording import NOTHING, badge, commission, order_total, status_badge
 from rewards.models import Purchase
 from rewards.refusals import Refused
@@ -63,8 +64,12 @@ class AttentionFilter(DropdownFilter):
         return queryset
 
 
+class PurchaseActions(SuggestingAdmin, SupposingAdmin):
+    """What is done from a purchase's page and has a module of its own."""
+
+
 @admin.register(Purchase)
-class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, SuggestingAdmin, TabledAdmin):
+class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, PurchaseActions, TabledAdmin):
     empty_says = gettext_lazy("No order has arrived yet.")
     list_display = (
         *("order_key", "merchant", "member", "said_status", "said_total"),
@@ -106,7 +111,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, SuggestingAdmin, TabledAdmin):
             },
         ),
     )
-    actions_detail = ("assign", "assign_suggested", "resolve")
+    actions_detail = ("assign", "assign_suggested", "resolve", "what_if")
     change_form_outer_after_template = "admin/rewards/purchase/below.html"
 
     @display(description=gettext_lazy("status"))
@@ -170,6 +175,8 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, SuggestingAdmin, TabledAdmin):
             idle.add("resolve")
         if purchase is None or purchase.member_id:
             idle.add("assign-suggested")
+        if purchase is None or not purchase.settlement_id:
+            idle.add("what-if")
         return [action for action in actions if action.path not in idle]
 
     @action(

@@ -54,7 +54,10 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole receipt; ``said`` are sentences that stand above everything."""
+    """The whole receipt; ``said`` are sentences that stand above everything.
+
+    ``supposed``: it is of facts that were changed to see what would come of it.
+    """
 
     said: Sequence[str | SafeString]
     reproduced: bool
@@ -62,15 +65,29 @@ class Page:
     lines: Sequence[Sequence[str]]
     rules: Sequence[RuleRow]
     rounding: Sequence[Sequence[str]]
+    supposed: bool = False
 
 
 def receipt_page(purchase: Purchase) -> Page:
     """The receipt of what a purchase holds now, for its page."""
-    found, units = receipt(purchase), {unit.code: unit for unit in Unit.objects.all()}
+    found = receipt(purchase)
+    return page_of(found, purchase, said=list(_said(found, purchase)))
+
+
+def page_of(
+    found: Receipt,
+    purchase: Purchase,
+    *,
+    said: Sequence[str | SafeString],
+    supposed: bool = False,
+) -> Page:
+    """A receipt about a purchase in words."""
+    units = {unit.code: unit for unit in Unit.objects.all()}
     report = found.facts.report if found.facts else None
     teller = _Teller(found, units, _merchant_names(found))
     return Page(
-        said=list(_said(found, purchase)),
+        said=said,
+        supposed=supposed,
         reproduced=found.reproduced,
         facts=fact_rows(found.facts, purchase) if found.facts else [],
         lines=line_rows(report) if report else [],

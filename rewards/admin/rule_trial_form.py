@@ -136,11 +136,18 @@ class TrialForm(forms.Form):
                 self.add_error("lines", said)
 
     def _minor(self, name: str, amount: Decimal) -> int:
-        currency = self.cleaned_data["currency"]
-        exact = amount.scaleb(EXPONENTS[currency])
-        if not exact.is_finite() or exact != int(exact):
-            said = _("%(currency)s has %(n)d decimals at most.")
-            n = EXPONENTS[currency]
-            self.add_error(name, said % {"currency": currency, "n": n})
+        try:
+            return minor(amount, currency=self.cleaned_data["currency"])
+        except forms.ValidationError as error:
+            self.add_error(name, error)
             return 0
-        return int(exact)
+
+
+def minor(amount: Decimal, *, currency: str) -> int:
+    """Major units as minor ones. Raises ValidationError where a part is left over."""
+    exponent = EXPONENTS.get(currency, 0)
+    exact = amount.scaleb(exponent)
+    if not exact.is_finite() or exact != int(exact):
+        said = _("%(currency)s has %(n)d decimals at most.")
+        raise forms.ValidationError(said % {"currency": currency, "n": exponent})
+    return int(exact)

@@ -59,6 +59,7 @@ MAY = {
     "purchase_assign": "change_purchase",
     "purchase_assign_suggested": "change_purchase",
     "purchase_resolve": "change_purchase",
+    "purchase_what_if": "view_purchase",
     "backtest_progress": "view_backtest",
     "backtest_try_draft": "add_backtest",
     "backtest_cancel": "change_backtest",
