@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
+from ingestion.admin.rereading import RereadingAdmin
 from ingestion.admin.stretches import StretchForm
 from ingestion.health.standing import progress
 from ingestion.models import Doubt, Job, Poll, Window
@@ -140,7 +141,7 @@ class PollAdmin(AuditedAdmin, DecidingAdmin, TabledAdmin):
 
 
 @admin.register(Window)
-class WindowAdmin(ReadOnlyAdmin, GrowingAdmin):
+class WindowAdmin(ReadOnlyAdmin, GrowingAdmin, RereadingAdmin):
     empty_says = gettext_lazy(
         "No stretch has been polled yet. Backfill one from the page of an account "
         "under Polling."
