@@ -1,5 +1,6 @@
 """What staff decide about purchases. Settled by the same path as any report."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from rewards import interlock
 from rewards.models import Decision, Member, NetworkAccount, Purchase, Report
 from rewards.refusals import Refused
+from rewards.reports import PENDING
 from rewards.settling.due import settle_all
 from rewards.settling.settlement import settle
 
@@ -65,6 +67,34 @@ def resolve(
     return _decide(
         purchase, kind=Decision.Kind.RESOLVE, report=report, reason=reason, by=by, at=at
     )
+
+
+def resolve_newest(
+    purchase: Purchase,
+    *,
+    report: Report,
+    reason: str,
+    by: AbstractBaseUser,
+    at: datetime,
+) -> Decision:
+    """End a review by the newest final report, provided that it is this one still.
+
+    Of two people who do so at once, the second one is told. Raises Refused.
+    """
+    with transaction.atomic():
+        now = _lock(purchase)
+        if not now.review:
+            raise Refused(_("It is not in review any more."))
+        if newest_final([now]).get(now.pk) != report:
+            raise Refused(_("A newer final report has come: look again."))
+        return resolve(purchase, report=report, reason=reason, by=by, at=at)
+
+
+def newest_final(purchases: Iterable[Purchase]) -> dict[int, Report]:
+    """The final report of each that the network dated last; none without one."""
+    final = Report.objects.filter(purchase__in=list(purchases)).defer("digest")
+    in_order = final.exclude(status=PENDING).order_by("modified_at", "pk")
+    return {report.purchase_id: report for report in in_order}
 
 
 def decide_account(

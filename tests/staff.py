@@ -47,3 +47,16 @@ def text_of(response: Any) -> str:
 def said(response: Any) -> list[str]:
     """The messages that the page after this response shows."""
     return [str(message) for message in response.context["messages"]]
+
+
+def confirm(client: Client, url: str, ticked: dict[str, Any], **said: str) -> Any:
+    """The page that tells what became of what is ticked, once staff have said yes."""
+    asked = client.post(url, ticked)
+    planned = [one.token for one in asked.context["planned"]]
+    return client.post(url, {**ticked, "confirmed": "yes", "planned": planned, **said})
+
+
+def became(response: Any) -> list[str]:
+    """What that page says of each row, what failed first."""
+    (table,) = response.context["tables"]
+    return [str(row[-1]) for row in table.rows]

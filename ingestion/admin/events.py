@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -21,14 +19,10 @@ from unfold.decorators import action, display
 from ingestion.models import InboundEvent
 from ingestion.replay import QUARANTINED, process_again
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
-from rewards.admin.mixins import (
-    DecidingAdmin,
-    GrowingAdmin,
-    Question,
-    link,
-    staff,
-)
+from rewards.admin.mixins import GrowingAdmin, Question, link, staff
+from rewards.admin.together import Planned, Together, TogetherAdmin
 from rewards.admin.wording import NOTHING, badge, when
+from rewards.refusals import Refused
 
 WAITING = "waiting"
 MOST_SHOWN = 200_000
@@ -59,7 +53,7 @@ class OutcomeFilter(DropdownFilter):
 
 
 @admin.register(InboundEvent)
-class InboundEventAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+class InboundEventAdmin(ReadOnlyAdmin, GrowingAdmin, TogetherAdmin, TabledAdmin):
     empty_says = gettext_lazy(
         "No event has come in. Point a Button webhook at /webhooks/button/, or let "
         "an account be polled."
@@ -128,19 +122,21 @@ class InboundEventAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin)
             return []
         return super().get_actions_detail(request, object_id)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if request.method == "POST" and not self.has_decide_permission(request):
-            raise PermissionDenied
-        return super().changelist_view(request, extra_context)
-
     @action(description=gettext_lazy("Process again"), permissions=["decide"])
     def process_selected_again(
         self, request: HttpRequest, queryset: QuerySet[InboundEvent]
-    ) -> None:
-        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        _replay(request, list(queryset.filter(pk__in=ticked).order_by("pk")))
+    ) -> HttpResponse:
+        asked = Together(
+            title=_("Process these events again"),
+            explanation=_(
+                "Each is read and settled as if it came in now. What still is not"
+                " understood goes back into quarantine."
+            ),
+            submit=_("Process all of them again"),
+            plan=lambda events: [_planned(event) for event in events],
+            act=lambda one, _said: _process_again(one.obj, request),
+        )
+        return self.ask_together(request, asked)
 
     @action(
         description=gettext_lazy("Process again"),
@@ -170,6 +166,25 @@ def readable(body: bytes) -> str:
 
 def _outcome(outcome: str) -> str:
     return str(InboundEvent.Outcome(outcome).label) if outcome else _("waiting")
+
+
+def _planned(event: InboundEvent) -> Planned:
+    if event.outcome != QUARANTINED:
+        said = _("It is not in quarantine, but %s.") % _outcome(event.outcome)
+        return Planned(event, said, idle=True)
+    return Planned(event, event.reason, rests_on=f"{event.handled_at}")
+
+
+def _process_again(event: InboundEvent, request: HttpRequest) -> str:
+    """Process one again. Raises Refused where that has not settled it."""
+    replayed = process_again([event], by=staff(request), at=datetime.now(UTC))
+    if replayed.untouched:
+        raise Refused(_("It has an outcome already: nothing was done."))
+    if not event.outcome:
+        raise Refused(_("It failed, and a worker tries again."))
+    if event.outcome == QUARANTINED:
+        raise Refused(_("It is quarantined again: %s") % event.reason)
+    return _outcome(event.outcome)
 
 
 def _replay(request: HttpRequest, events: list[InboundEvent]) -> str:

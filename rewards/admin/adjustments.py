@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
@@ -25,6 +26,7 @@ from rewards.admin.mixins import (
     link,
     staff,
 )
+from rewards.admin.together import Planned, Together, TogetherAdmin
 from rewards.admin.wording import NOTHING, badge, transfer_table
 from rewards.models import Adjustment, Member
 from rewards.money import unit_amount
@@ -62,7 +64,7 @@ class Waiting(admin.SimpleListFilter):
 
 
 @admin.register(Adjustment)
-class AdjustmentAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+class AdjustmentAdmin(ReadOnlyAdmin, GrowingAdmin, TogetherAdmin, TabledAdmin):
     empty_says = gettext_lazy(
         "Nothing was given or taken by hand. Begin on a member's page."
     )
@@ -86,6 +88,7 @@ class AdjustmentAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
         ("approved_by", "approved_at"),
         "posted_at",
     )
+    actions = ("approve_selected",)
     actions_detail = ("approve", "undo", "drop")
 
     def get_fields(self, request: HttpRequest, obj: Adjustment | None = None) -> Any:
@@ -97,6 +100,9 @@ class AdjustmentAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
         self, request: HttpRequest, object_id: str | None = None
     ) -> bool:
         return request.user.has_perm(adjustments.APPROVING)
+
+    def may_decide_together(self, request: HttpRequest) -> bool:
+        return self.has_approve_permission(request)
 
     def has_end_permission(
         self, request: HttpRequest, object_id: str | None = None
@@ -147,6 +153,24 @@ class AdjustmentAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
             offered = tuple(name for name in offered if name == "undo")
         actions = super().get_actions_detail(request, object_id)
         return [found for found in actions if found.path in offered]
+
+    @action(description=gettext_lazy("Approve"), permissions=["approve"])
+    def approve_selected(
+        self, request: HttpRequest, queryset: QuerySet[Adjustment]
+    ) -> HttpResponse:
+        def act(one: Planned, _said: dict[str, Any]) -> str:
+            adjustments.approve(one.obj, **by_now(request))
+            self.log_change(request, one.obj, "Approved")
+            return _("Approved and posted.")
+
+        asked = Together(
+            title=_("Approve of these adjustments"),
+            explanation=_("Each is posted at once, and can be undone."),
+            submit=_("Approve and post all of them"),
+            plan=lambda found: [_planned(one, by=staff(request)) for one in found],
+            act=act,
+        )
+        return self.ask_together(request, asked)
 
     @action(
         description=gettext_lazy("Approve"),
@@ -274,6 +298,19 @@ def _told(one: Adjustment) -> list[str]:
     told = [f"{one.member}: {signed(one)}", one.get_reason_display(), one.note]
     asked = _("Asked for by %s") % one.asked_by
     return [*told, asked]
+
+
+def _planned(one: Adjustment, *, by: User) -> Planned:
+    if one.state != Adjustment.State.WAITING:
+        said = _("It is %s.") % one.get_state_display()
+        return Planned(one, said, idle=True)
+    if one.bulk_id:
+        said = _("It is part of %s: decide about that.") % one.bulk
+        return Planned(one, said, idle=True)
+    if by.pk in (one.asked_by_id, one.member.user_id):
+        said = _("It is your own: somebody else must decide.")
+        return Planned(one, said, idle=True)
+    return Planned(one, "; ".join(_told(one)), rests_on=f"{one.amount}")
 
 
 def _said_undo(one: Adjustment) -> str:

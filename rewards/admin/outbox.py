@@ -5,20 +5,20 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from merchants.admin.tables import ReadOnlyAdmin, Table, TabledAdmin
-from rewards.admin.mixins import DecidingAdmin, GrowingAdmin, Question, link
+from rewards.admin.mixins import GrowingAdmin, Question, link
+from rewards.admin.together import Planned, Together, TogetherAdmin
 from rewards.admin.wording import NOTHING, badge, when
 from rewards.models import Member, Message, Redemption
 from rewards.outbox import replaying
@@ -41,7 +41,7 @@ OFFERED = {
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
+class MessageAdmin(ReadOnlyAdmin, GrowingAdmin, TogetherAdmin, TabledAdmin):
     empty_says = gettext_lazy("Nothing was to be sent yet.")
     list_display = ("title", "said_state", "endpoint", "attempts", "due_at")
     list_display_links = ("title",)
@@ -122,29 +122,30 @@ class MessageAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
         actions = super().get_actions_detail(request, object_id)
         return [found for found in actions if found.path in offered]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if request.method == "POST" and not self.has_decide_permission(request):
-            raise PermissionDenied
-        return super().changelist_view(request, extra_context)
-
     @action(description=gettext_lazy("Send again"), permissions=["decide"])
     def send_selected_again(
         self, request: HttpRequest, queryset: QuerySet[Message]
-    ) -> None:
-        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        refused: list[str] = []
-        for message in queryset.filter(pk__in=ticked):
-            try:
+    ) -> HttpResponse:
+        def act(one: Planned, _said: dict[str, Any]) -> str:
+            with transaction.atomic():
+                locked = Message.objects.select_for_update(no_key=True)
+                message = locked.get(pk=one.obj.pk)
+                if message.state != one.rests_on:
+                    raise Refused(_("It is %s.") % message.get_state_display())
                 self._send_again(request, message)
-            except Refused as why:
-                refused.append(f"{self.title(message)}: {why}")
-        if sent := len(ticked) - len(refused):
-            said = ngettext("%d message is due now.", "%d messages are due now.", sent)
-            messages.success(request, said % sent)
-        for line in refused:
-            messages.warning(request, line)
+            return _("It is due now, and sent within seconds.")
+
+        asked = Together(
+            title=_("Send these messages again"),
+            explanation=_(
+                "As they are, under the same ids: a receiver that has one already can"
+                " tell, and should do nothing."
+            ),
+            submit=_("Send all of them again"),
+            plan=lambda found: [_planned(message) for message in found],
+            act=act,
+        )
+        return self.ask_together(request, asked)
 
     @action(
         description=gettext_lazy("Send again"),
@@ -200,6 +201,19 @@ class MessageAdmin(ReadOnlyAdmin, GrowingAdmin, DecidingAdmin, TabledAdmin):
             raise Refused(_("Decide about it at its redemption."))
         replaying.send_again(message, at=datetime.now(UTC))
         self.log_change(request, message, "Sent again")
+
+
+def _planned(message: Message) -> Planned:
+    state = message.get_state_display()
+    if message.kind == Message.Kind.CALL:
+        said = _("Decide about it at its redemption.")
+        return Planned(message, said, idle=True)
+    if message.state == State.WAITING:
+        return Planned(message, _("It is %s.") % state, idle=True)
+    to = message.endpoint or _("mail")
+    words = {"type": message.type, "state": state, "to": to}
+    said = _("%(type)s to %(to)s, which is %(state)s, is sent again.") % words
+    return Planned(message, said, rests_on=message.state)
 
 
 def state_badge(message: Message) -> SafeString:

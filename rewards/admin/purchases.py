@@ -31,6 +31,7 @@ from rewards.admin.mixins import (
     staff,
 )
 from rewards.admin.purchase_page import purchase_tables
+from rewards.admin.purchase_queues import PurchaseQueuesAdmin, resolved
 from rewards.admin.purchase_suggestions import SuggestingAdmin, suggestion_table
 from rewards.admin.purchase_timeline import timeline
 from rewards.admin.receipt import receipt_page
@@ -64,8 +65,8 @@ class AttentionFilter(DropdownFilter):
         return queryset
 
 
-class PurchaseActions(SuggestingAdmin, SupposingAdmin):
-    """What is done from a purchase's page and has a module of its own."""
+class PurchaseActions(SuggestingAdmin, SupposingAdmin, PurchaseQueuesAdmin):
+    """What is done about purchases and has a module of its own."""
 
 
 @admin.register(Purchase)
@@ -111,6 +112,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, PurchaseActions, TabledAdmin):
             },
         ),
     )
+    actions = ("assign_selected", "resolve_selected")
     actions_detail = ("assign", "assign_suggested", "resolve", "what_if")
     change_form_outer_after_template = "admin/rewards/purchase/below.html"
 
@@ -229,7 +231,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, PurchaseActions, TabledAdmin):
                 **by_now(request),
             )
             self.log_change(request, purchase, f"Resolved: {said['reason']}")
-            return _resolved(purchase)
+            return resolved(purchase)
 
         question = Question(
             title=_("Resolve the review"),
@@ -246,11 +248,3 @@ def _belongs(purchase: Purchase) -> str:
     if purchase.member is None:
         return _("The purchase belongs to nobody now.")
     return _("The purchase belongs to %s now.") % purchase.member
-
-
-def _resolved(purchase: Purchase) -> str:
-    if purchase.review:
-        return _("Decided, and it is still in review: %s") % purchase.review
-    return _("The review is resolved; the purchase is %s.") % (
-        purchase.get_status_display()
-    )

@@ -24,7 +24,9 @@ from tests.builders import (
     webhook_body,
 )
 from tests.staff import (
+    became,
     client_of,
+    confirm,
     count_queries,
     make_staff,
     make_superuser,
@@ -155,8 +157,10 @@ def test_a_quarantined_event_is_processed_again(
     quarantined: InboundEvent, root: Client
 ) -> None:
     assert (quarantined.outcome, balances()) == ("quarantined", {})
-    answer = root.post(LIST, tick(quarantined), follow=True)
-    assert said(answer) == ["Processed again: 1 settled."]
+    asked = text_of(root.post(LIST, tick(quarantined)))
+    assert "which is not ours" in asked
+    assert balances() == {}
+    assert became(confirm(root, LIST, tick(quarantined))) == ["settled"]
     quarantined.refresh_from_db()
     assert (quarantined.outcome, quarantined.reason) == ("settled", "")
     assert quarantined.purchase == Purchase.objects.get()
@@ -201,11 +205,10 @@ def test_a_settled_event_keeps_its_outcome(client: Client, root: Client) -> None
     event = receive(client, webhook_body())
     before, moved = stored(event), Transfer.objects.count()
     assert again(event) not in text_of(root.get(page_of(event)))
-    for answer in (
-        root.post(LIST, tick(event), follow=True),
-        root.post(again(event), follow=True),
-    ):
-        assert said(answer) == ["1 event has an outcome already: nothing was done."]
+    answer = confirm(root, LIST, tick(event))
+    assert became(answer) == ["It is not in quarantine, but settled."]
+    answer = root.post(again(event), follow=True)
+    assert said(answer) == ["1 event has an outcome already: nothing was done."]
     assert (stored(event), Transfer.objects.count()) == (before, moved)
     assert not LogEntry.objects.exists()
 
@@ -215,7 +218,7 @@ def test_only_what_is_ticked_is_processed_whatever_the_request_claims(
 ) -> None:
     other = receive(client, b"not JSON")
     before = stored(other)
-    root.post(LIST, tick(quarantined, select_across=1))
+    confirm(root, LIST, tick(quarantined, select_across=1))
     assert stored(other) == before
 
 
@@ -272,7 +275,7 @@ def test_who_may_change_processes_again(quarantined: InboundEvent) -> None:
     clerk = client_of(
         make_staff("ingestion.view_inboundevent", "ingestion.change_inboundevent")
     )
-    assert clerk.post(LIST, tick(quarantined)).status_code == 302
+    assert became(confirm(clerk, LIST, tick(quarantined))) == ["settled"]
     assert balances() == {("points", "pending"): 155}
 
 

@@ -127,7 +127,7 @@ def test_that_nothing_has_changed_is_an_answer_too(
     polling.poll_due(client_of_button, at=now)
     first, last = timeline(Purchase.objects.get(), by=make_superuser("other")).lines
     assert "Learned by poll" in words(last)
-    assert (bool(first.change), last.change) == (True, "")
+    assert first.change == last.change == "30\u00a0points"
 
 
 def test_asking_twice_asks_once_and_is_noted(client: Any) -> None:

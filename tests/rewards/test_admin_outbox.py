@@ -10,7 +10,14 @@ from rewards.models import Endpoint, Message
 from rewards.outbox import signing
 from tests.builders import NOW, make_endpoint, make_member
 from tests.rewards.sending import redeem_by_call, tell
-from tests.staff import client_of, count_queries, make_staff, make_superuser, text_of
+from tests.staff import (
+    client_of,
+    confirm,
+    count_queries,
+    make_staff,
+    make_superuser,
+    text_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +119,8 @@ def test_what_failed_is_sent_again_together(root: Client) -> None:
     assert looks.post(LIST, data).status_code == 403
     assert not Message.objects.filter(state="waiting").exists()
     root.post(LIST, data)
+    assert not Message.objects.filter(state="waiting").exists()
+    confirm(root, LIST, data)
     waiting = Message.objects.filter(state="waiting")
     assert set(waiting) == {first, second}
 
