@@ -57,10 +57,10 @@ def _seen_again(events: Sequence[int]) -> Mapping[int, list[_Again]]:
 def _told(again: _Again) -> str:
     words = {"source": Report.Source(again.source).label, "at": when(again.first)}
     if (more := again.times - 1) == 0:
-        return _("Again by %(source)s, %(at)s.") % words
+        return _("again by %(source)s, %(at)s") % words
     times = ngettext("%d time more", "%d times more", more) % more
     words["times"] = times
-    return _("Again by %(source)s, %(at)s, and %(times)s.") % words
+    return _("again by %(source)s, %(at)s and %(times)s") % words
 
 
 register(heard)

@@ -4,12 +4,14 @@ A settlement stands in the line of what caused it, so that one line says both wh
 store changed and what became of the points.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -85,13 +87,14 @@ class _Teller:
         visit = number(click)
         if self.by.has_perm("merchants.view_click"):
             visit = link(click, visit)
-        said = [_("%s left for the store.") % click.customer_id, _("Visit"), visit]
+        left = format_html("{} {}", _("%s left: visit") % click.customer_id, visit)
+        said = [left]
         units = {unit.code: unit for unit in self.past.units.values()}
         if rates := figures(promised(click, units), units):
             told = "; ".join(f"{rate.earned} {rate.basis}" for rate in rates)
-            words = _("Promised: %s.")
+            words = _("Promised: %s")
             if click.shown.get("up_to"):
-                words = _("Promised: up to %s.")
+                words = _("Promised: up to %s")
             said.append(words % told)
         return Line(click.clicked_at, _("Visit to the store"), said)
 
@@ -136,20 +139,19 @@ class _Teller:
     def _told(self, report: Report) -> list[Any]:
         total, commission = report_amounts(report)
         amounts = {"total": total, "commission": commission}
+        amounts["transaction"] = report.transaction_id
         return [
-            _("Order %(total)s, commission %(commission)s.") % amounts,
-            _("%(transaction)s, changed at the network %(at)s.")
-            % {"transaction": report.transaction_id, "at": when(report.modified_at)},
-            *self._learned(report),
+            _("%(transaction)s: order %(total)s, commission %(commission)s") % amounts,
+            _("Changed at the network %s") % when(report.modified_at),
+            self._learned(report),
         ]
 
-    def _learned(self, report: Report) -> Iterator[Any]:
+    def _learned(self, report: Report) -> SafeString:
         """By which routes it came, and when."""
         heard = next((one for one in self.past.heard if _is_of(one, report)), None)
         source, at = report.get_source_display(), when(report.received_at)
-        yield _("Learned by %(source)s, %(at)s.") % {"source": source, "at": at}
-        if heard:
-            yield from _shown(heard)
+        first = _("Learned by %(source)s, %(at)s") % {"source": source, "at": at}
+        return _together("; ", [first, *(_shown(heard) if heard else ())])
 
     def _heard_beside(self) -> Iterator[Line]:
         """What came in and is no report of its own: it said nothing new, or failed."""
@@ -157,12 +159,13 @@ class _Teller:
             if not any(_is_of(one, report) for report in self.past.all_reports):
                 title = _("Received by %s") % Report.Source(one.source).label
                 became = {"at": when(one.at), "became": one.became}
-                said = [_("Received %(at)s: %(became)s.") % became, *_shown(one)]
+                told = _("Received %(at)s: %(became)s") % became
+                said = [_together("; ", [told, *_shown(one)])]
                 yield Line(one.handled_at or one.at, title, said, place=AFTER)
 
     def _moves(self, settlement: Settlement) -> Iterator[Any]:
         for transfer in self.past.transfers.get(settlement.pk, ()):
-            yield from _move(transfer)
+            yield _move(transfer)
 
 
 def _is_of(heard: Heard, report: Report) -> bool:
@@ -179,7 +182,7 @@ def _decided(decision: Decision) -> Line:
     by = decision.decided_by or NOTHING
     said = [
         _("“%s”") % decision.reason,
-        _("Decided by %(by)s, %(at)s.") % {"by": by, "at": when(decision.decided_at)},
+        _("Decided by %(by)s, %(at)s") % {"by": by, "at": when(decision.decided_at)},
     ]
     if decision.rerun:
         said.append(link(decision.rerun))
@@ -215,14 +218,17 @@ def _new_terms(settlement: Settlement, before: Settlement | None) -> Iterator[st
         yield _("The review ended.")
 
 
-def _move(transfer: Transfer) -> Iterator[Any]:
-    yield link(transfer, _("Transfer %d:") % transfer.pk)
-    yield unit_amount(transfer.amount, unit=transfer.from_account.unit)
-    yield account_name(transfer.from_account)
-    yield "→"
-    yield account_name(transfer.to_account)
+def _move(transfer: Transfer) -> SafeString:
+    amount = unit_amount(transfer.amount, unit=transfer.from_account.unit)
+    accounts = account_name(transfer.from_account), account_name(transfer.to_account)
+    number = link(transfer, _("Transfer %d") % transfer.pk)
+    return format_html("{}: {}, {} → {}", number, amount, *accounts)
 
 
 def _moved_alone(transfer: Transfer) -> Line:
     title = capfirst(transfer.get_source_display())
-    return Line(transfer.recorded_at, title, list(_move(transfer)))
+    return Line(transfer.recorded_at, title, [_move(transfer)])
+
+
+def _together(between: str, parts: Iterable[Any]) -> SafeString:
+    return format_html_join(between, "{}", ((part,) for part in parts))

@@ -155,11 +155,7 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, PurchaseActions, TabledAdmin):
         return queryset, False
 
     def get_tables(self, request: HttpRequest, obj: Purchase) -> list[Table]:
-        tables = purchase_tables(obj)
-        if obj.member_id is None:
-            may = self.has_decide_permission(request)
-            tables.insert(0, suggestion_table(obj, assigns=may))
-        return tables
+        return purchase_tables(obj)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -167,6 +163,9 @@ class PurchaseAdmin(ReadOnlyAdmin, GrowingAdmin, PurchaseActions, TabledAdmin):
         if purchase := kwargs.get("obj"):
             context["receipt"] = receipt_page(purchase)
             context["timeline"] = timeline(purchase, by=staff(request))
+            if purchase.member_id is None:
+                may = self.has_decide_permission(request)
+                context["suggested"] = [suggestion_table(purchase, assigns=may)]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:

@@ -48,8 +48,8 @@ def test_one_line_says_why_pending_dropped() -> None:
     assert (change(first), change(second)) == ("600 points", "600 points → 400 points")
     assert second.title == "Reported: pending (this holds)"
     told = words(second)
-    assert "Order $400.00, commission $20.00." in told
-    assert "tx-1, changed at the network Nov. 10, 2026, 1 p.m." in told
+    assert "tx-1: order $400.00, commission $20.00" in told
+    assert "Changed at the network Nov. 10, 2026, 1 p.m." in told
     assert "Learned by poll, Nov. 20, 2026, 1 p.m." in told
     assert "200 points" in told
     assert "It belongs to alice. Edition 1 holds." in words(first)
@@ -117,7 +117,7 @@ def test_the_visit_stands_first_with_what_was_promised() -> None:
     settle_reports(report(click_reference=click.reference))
     visit, _ = lines()
     assert visit.at == ORDERED - HOUR
-    assert "Promised: up to 350 points on an order of $100.00." in words(visit)
+    assert "Promised: up to 350 points on an order of $100.00" in words(visit)
     assert f"/admin/merchants/click/{click.pk}/change/" in words(visit)
     stranger = make_staff("rewards.view_purchase")
     own = timeline(purchase(), by=stranger).lines[0]
