@@ -23,7 +23,12 @@ from django.db.models import QuerySet
 from django.test import override_settings
 from psycopg.errors import DeadlockDetected
 
-from rewards.decisions import assign_nobodys, decide_account
+from rewards.decisions import (
+    assign_nobodys,
+    decide_account,
+    newest_final,
+    resolve_newest,
+)
 from rewards.members import put_member
 from rewards.models import Decision, Member, NetworkAccount, Purchase
 from rewards.program import draft, vocabulary
@@ -254,6 +259,27 @@ def claim() -> int:
     return int(not right or Decision.objects.count() != 1)
 
 
+def judge() -> int:
+    """Two people resolve one review on the same report: one decision is made."""
+    settle_reports(report(status="validated"))
+    later = ORDERED + timedelta(hours=1)
+    settle_reports(report(status="declined", modified_at=later))
+    clerks = [User.objects.create_user(name) for name in ("ann", "ben")]
+    newest = newest_final([purchase()])[purchase().pk]
+    said: list[str] = []
+
+    def resolve(clerk: User) -> None:
+        try:
+            resolve_newest(purchase(), report=newest, reason="x", by=clerk, at=NOW)
+        except Refused as why:
+            said.append(str(why))
+
+    _together(*(partial(resolve, clerk) for clerk in clerks))
+    print(f"{said}; {Decision.objects.count()} decided; {balances()}")
+    once = Decision.objects.count() == 1 and not balances()
+    return int(not once or said != ["It is not in review any more."])
+
+
 def _while_settling(change: Callable[[], object]) -> None:
     """Make a change after an order was settled and before that is committed."""
     written = Event()
@@ -329,6 +355,7 @@ PROGRAMS = {
     "enrol": enrol,
     "line": line,
     "claim": claim,
+    "judge": judge,
 }
 
 

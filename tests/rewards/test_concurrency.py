@@ -58,8 +58,11 @@ def test_one_order_in_two_accounts_at_once_is_paid_once(postgres_url: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_of_two_people_who_assign_one_purchase_one_does(postgres_url: str) -> None:
-    done = run("claim", postgres_url)
+@pytest.mark.parametrize("decision", ["claim", "judge"])
+def test_of_two_people_who_decide_at_once_one_does(
+    postgres_url: str, decision: str
+) -> None:
+    done = run(decision, postgres_url)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
