@@ -88,7 +88,7 @@ class _Teller:
         if self.by.has_perm("merchants.view_click"):
             visit = link(click, visit)
         left = format_html("{} {}", _("%s left: visit") % click.customer_id, visit)
-        said = [left]
+        said: list[Any] = [left]
         units = {unit.code: unit for unit in self.past.units.values()}
         if rates := figures(promised(click, units), units):
             told = "; ".join(f"{rate.earned} {rate.basis}" for rate in rates)
