@@ -39,6 +39,7 @@ MAY = {
     "apikey_revoke": "change_apikey",
     "alarm_mark_this_seen": "ingestion.change_alarm",
     "inboundevent_process_this_again": "ingestion.change_inboundevent",
+    "window_ask_network": "change_purchase",
     "poll_poll_now": "ingestion.change_poll",
     "poll_backfill": "ingestion.change_poll",
     "window_ask_network": "rewards.change_purchase",
