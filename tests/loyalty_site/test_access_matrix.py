@@ -42,7 +42,6 @@ MAY = {
     "window_ask_network": "change_purchase",
     "poll_poll_now": "ingestion.change_poll",
     "poll_backfill": "ingestion.change_poll",
-    "window_ask_network": "rewards.change_purchase",
     "reconciliation_compare": "ingestion.change_reconciliation",
     "reconciliation_take_in_what_is_missing": "ingestion.change_reconciliation",
 }
