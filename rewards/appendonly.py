@@ -36,6 +36,14 @@ UNIQUE = {
 }
 EVENTS = ("update", "delete", "other")  # TRUNCATE in PostgreSQL, REPLACE in SQLite
 
+_COLUMNS = {
+    "sqlite": "SELECT name FROM pragma_table_info(%s)",
+    "postgresql": """
+        SELECT attname FROM pg_attribute
+        WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+        ORDER BY attnum
+    """,
+}
 _POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -129,6 +137,6 @@ def _of(connection: BaseDatabaseWrapper, table: str) -> str:
     if not changeable:
         return ""
     with connection.cursor() as cursor:
-        columns = connection.introspection.get_table_description(cursor, table)
-    kept = [column.name for column in columns if column.name not in changeable]
+        cursor.execute(_COLUMNS[connection.vendor], [table])
+        kept = [name for (name,) in cursor.fetchall() if name not in changeable]
     return f" OF {', '.join(kept)}"

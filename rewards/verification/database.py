@@ -1,6 +1,5 @@
 """The database's own rules, which hold whatever the code does: all still there."""
 
-import re
 from collections.abc import Iterator
 
 from django.apps import apps
@@ -12,13 +11,13 @@ from rewards.verification.checking import Broken
 _RULES = {
     "sqlite": "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL",
     "postgresql": """
-        SELECT conname FROM pg_constraint
+        SELECT '"' || conname || '"' FROM pg_constraint
         UNION ALL
-        SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        SELECT '"' || c.relname || '"'
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indisunique AND i.indisvalid
     """,
 }
-_NAME = re.compile(r"\w+")
 
 
 def rewritable() -> Iterator[Broken]:
@@ -31,8 +30,8 @@ def unguarded() -> Iterator[Broken]:
     """Tables with a constraint that the database lacks."""
     with connection.cursor() as cursor:
         cursor.execute(_RULES[connection.vendor])
-        found = {name for (sql,) in cursor.fetchall() for name in _NAME.findall(sql)}
+        found = "\n".join(sql for (sql,) in cursor.fetchall())
     for model in apps.get_models():
         for constraint in model._meta.constraints:
-            if constraint.name not in found:
+            if f'"{constraint.name}"' not in found:
                 yield Broken(f"{model._meta.db_table} {constraint.name}")
