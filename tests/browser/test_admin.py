@@ -172,7 +172,8 @@ def test_a_ticked_event_is_processed_again(
     staff.locator("tr", has_text="is not ours").locator("input.action-select").check()
     staff.select_option("[name=action]", "process_selected_again")
     staff.click("button:text('Run')")
-    expect(staff.locator("#main")).to_contain_text("Processed again: 1 settled.")
+    staff.get_by_role("button", name="Process all of them again").click()
+    expect(staff.locator("#main")).to_contain_text("1 of 1 done.")
     assert balances("alice")["points", "pending"] == 91 + 155
 
 

@@ -32,7 +32,7 @@ from tests.builders import NOW, ORDERED, publish_program, report, rule, settle_r
 from tests.rewards.sending import redeem_by_call
 from tests.staff import client_of, make_staff, make_superuser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 OURS = (
     *(Rule, Edition, Rerun, Purchase, Backtest, Freeze),
     *(Member, Adjustment, Bulk, Endpoint, Message, Redemption),

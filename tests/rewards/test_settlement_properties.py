@@ -129,12 +129,17 @@ def broken() -> list[str]:
     return [check.name for check in checks() if check.violations]
 
 
+HALF = settings(max_examples=settings.default.max_examples // 2)
+"""For what checks every invariant after each batch, which takes its time."""
+
+
 class Arrivals(TestCase):
     """Webhooks and polls, in any order, in batches of any size."""
 
     def setUp(self) -> None:
         publish_program(*RULES)
 
+    @HALF
     @given(deliveries())
     def test_end_where_the_model_ends(self, given: tuple) -> None:
         lives, batches = given
@@ -178,6 +183,7 @@ class LimitedArrivals(TestCase):
     def setUp(self) -> None:
         publish_program(*LIMITED)
 
+    @HALF
     @given(deliveries())
     def test_keep_every_promise_at_every_step(self, given: tuple) -> None:
         _, batches = given
