@@ -1,10 +1,8 @@
 """Redeeming: one request, one redemption, however often it is sent."""
 
-import json
 import re
 import secrets
 from datetime import datetime
-from hashlib import sha256
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,7 +11,7 @@ from rewards import freezes, interlock
 from rewards.ledger import expiries
 from rewards.ledger.postings import NotEnough
 from rewards.models import Account, Member, Redemption, Reward
-from rewards.redemptions import fulfilment, moves, payouts, steps, stock
+from rewards.redemptions import fulfilment, moves, payouts, requests, steps, stock
 from rewards.redemptions.conditions import Standing, check_amount
 from rewards.redemptions.refusals import KeyReused, not_enough
 
@@ -29,7 +27,7 @@ def redeem(
     whatever became of it. What was refused left nothing behind, so its key may be used
     again. Raises KeyReused, InvalidAmount, or Refused; then nothing was written.
     """
-    digest = _digest(reward, amount)
+    digest = requests.digest(reward.key, amount)
     with transaction.atomic():
         interlock.enter()
         # One at a time for a member: limits hold, and a double click finds the first.
@@ -96,8 +94,3 @@ def _reserve(redemption: Redemption, *, at: datetime) -> None:
         ).first()
         available = account.balance if account else 0
         raise not_enough(unit, available=available or 0) from None
-
-
-def _digest(reward: Reward, amount: int) -> bytes:
-    """Names what was asked for under a key."""
-    return sha256(json.dumps([reward.key, amount]).encode()).digest()

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from django.db.models import F
 
-from rewards.models import RedemptionStep
+from rewards.models import Redemption, RedemptionStep
+from rewards.redemptions.requests import digest
 from rewards.verification.checking import APART, Broken
+
+_CHUNK = 2_000
 
 QUERIES: dict[str, str] = {
     "what is reserved is what open redemptions hold": """
@@ -109,3 +112,13 @@ def steps_out_of_turn() -> Iterator[Broken]:
     ).order_by()
     for id in early.values_list("pk", flat=True):
         yield Broken(id)
+
+
+def asked_for_something_else() -> Iterator[Broken]:
+    """Redemptions of another reward or amount than their key was first used for."""
+    rows = Redemption.objects.exclude(request_digest=b"").order_by("pk")
+    for id, member_id, key, amount, told in rows.values_list(
+        "pk", "member_id", "reward__key", "amount", "request_digest"
+    ).iterator(_CHUNK):
+        if digest(key or "", amount) != bytes(told):
+            yield Broken(id, member_id)

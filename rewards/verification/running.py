@@ -34,6 +34,7 @@ _READ: dict[str, Callable[[], Iterable[Broken]]] = {
     "every award is of a rule of its edition": contents.unknown_awards,
     "every budget is of a rule that has one": contents.unknown_budgets,
     "every step of a redemption came after its asking": redemptions.steps_out_of_turn,
+    "every redemption is what was asked for": redemptions.asked_for_something_else,
     "every gift code is the one that was added": sealed.altered_codes,
     "every payout goes where its hint says": sealed.misdirected_payouts,
     "every day was closed and signed off in turn": closes.signed_out_of_turn,

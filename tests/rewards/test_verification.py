@@ -108,6 +108,7 @@ second = Close.objects.filter(day=SECOND)
 
 BROKEN: tuple[tuple[str, Callable[[], None]], ...] = (
     (ENDED, one_more(ended, status="reserved")),
+    ("every redemption is what was asked for", change(payout, request_digest=b"x")),
     (TWICE, one_more(ended)),
     (STEPS, change(payout, approved_at=NOW)),
     (STEPS, change(payout, approved_by=None, needs_approval=False)),
