@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -58,7 +59,8 @@ class Kind:
 
 def _member(member: Member) -> str:
     joined = _("joined %s") % when(member.joined_at)
-    return " · ".join(filter(None, [member.email, str(member.status), joined]))
+    status = Member.Status(member.status_at(timezone.now())).label
+    return " · ".join(filter(None, [member.email, str(status), joined]))
 
 
 def _purchase(purchase: Purchase) -> str:

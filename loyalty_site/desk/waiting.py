@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import IntegerField, Q, QuerySet, Subquery
+from django.db.models import IntegerField, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -146,12 +146,10 @@ QUEUES = (
     ),
     Queue(
         _("Messages"),
-        _("Not delivered, or nobody knows whether they were."),
+        _("They failed for good: mend the receiver, then send them again."),
         "outbox",
         "rewards.view_message",
-        lambda: Message.objects.filter(
-            Q(state=Message.State.FAILED) | Q(state=Message.State.UNKNOWN)
-        ),
+        lambda: Message.objects.filter(state=Message.State.FAILED),
         "admin:rewards_message_changelist",
         "?state__exact=failed",
     ),
